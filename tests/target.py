@@ -1,0 +1,192 @@
+"""The two kinds of RabbitMQ that a rule test can run on, behind one face."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import itertools
+import json
+import shlex
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import pika
+import pytest
+
+import fakeamqp
+
+
+class Target(Protocol):
+    """One RabbitMQ under test."""
+
+    version: str
+    vhost: str
+    operator: Any
+
+    def test(self) -> contextlib.AbstractContextManager[None]:
+        """Around each test: what it made is gone afterwards."""
+
+    def parameters(self, **settings: Any) -> pika.ConnectionParameters:
+        """Parameters that lead to the test's virtual host as guest; `settings` override them."""
+
+    def let_time_pass(self, seconds: float) -> None:
+        """Wait this long."""
+
+    def stop(self) -> None:
+        """Shut the node down gracefully."""
+
+    def crash(self) -> None:
+        """Kill the node."""
+
+    def restart(self) -> None:
+        """Start the node again, on what it kept."""
+
+
+class FakeTarget:
+    """A fresh fakeamqp.Broker."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        self.vhost = "/"
+        self.operator = self.broker = fakeamqp.Broker(version=version)
+
+    @contextlib.contextmanager
+    def test(self) -> Iterator[None]:
+        with self.broker:
+            yield
+
+    def parameters(self, **settings: Any) -> pika.ConnectionParameters:
+        return pika.ConnectionParameters(**{"virtual_host": self.vhost, "heartbeat": 0, **settings})
+
+    def let_time_pass(self, seconds: float) -> None:
+        self.broker.advance(seconds)
+
+    def stop(self) -> None:
+        self.broker.stop()
+
+    def crash(self) -> None:
+        self.broker.crash()
+
+    def restart(self) -> None:
+        self.broker.restart()
+
+
+class RealTarget:
+    """A real broker; each test gets a virtual host of its own."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, url: str, management_url: str | None, node_command: str | None) -> None:
+        self._url = url
+        self._node_command = node_command
+        self.operator = _Management(management_url)
+        with contextlib.closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
+            server = connection._impl.server_properties
+        self.version = ".".join(server["version"].split(".")[:2])
+        self.vhost = "/"
+
+    def close(self) -> None:
+        """Forget the broker; it goes on running."""
+
+    @contextlib.contextmanager
+    def test(self) -> Iterator[None]:
+        self.vhost = f"rules-{time.time_ns():x}-{next(self._numbers)}"
+        self.operator.add_vhost(self.vhost)
+        try:
+            yield
+        finally:
+            self.operator.clean_up()
+
+    def parameters(self, **settings: Any) -> pika.ConnectionParameters:
+        url = pika.URLParameters(self._url)
+        found = {"host": url.host, "port": url.port, "credentials": url.credentials}
+        return pika.ConnectionParameters(**{**found, "virtual_host": self.vhost, "heartbeat": 0, **settings})
+
+    def let_time_pass(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def stop(self) -> None:
+        self._node("stop")
+
+    def crash(self) -> None:
+        self._node("crash")
+
+    def restart(self) -> None:
+        self._node("start")
+
+    def _node(self, action: str) -> None:
+        if self._node_command is None:
+            pytest.skip("give --rabbitmq-node to run this rule on a real broker")
+        subprocess.run([*shlex.split(self._node_command), action], check=True, stdout=subprocess.DEVNULL)
+
+
+class _Management:
+    """Broker's operator methods on the management plugin's HTTP API; remembers what it made."""
+
+    def __init__(self, url: str | None) -> None:
+        self._base = None
+        if url is not None:
+            parts = urllib.parse.urlsplit(url)
+            self._base = f"http://{parts.hostname}:{parts.port}/api"
+            login = f"{parts.username}:{parts.password}".encode()
+            self._authorization = "Basic " + base64.b64encode(login).decode()
+        self._made: list[tuple[str, ...]] = []
+
+    def _request(self, method: str, *path: str, body: Any = None, reason: str | None = None) -> Any:
+        if self._base is None:
+            pytest.skip("give --rabbitmq-management to run this rule on a real broker")
+        address = "/".join([self._base, *(urllib.parse.quote(part, safe="") for part in path)])
+        headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
+        if reason is not None:
+            headers["X-Reason"] = reason
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(address, data=data, method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            content = response.read()
+        return json.loads(content) if content else None
+
+    def clean_up(self) -> None:
+        """Delete every virtual host and user that the test made."""
+        made, self._made = self._made, []
+        for path in reversed(made):
+            with contextlib.suppress(urllib.error.HTTPError):
+                self._request("DELETE", *path)
+
+    def add_vhost(self, name: str) -> None:
+        self._request("PUT", "vhosts", name, body={})
+        self._made.append(("vhosts", name))
+        self.set_permissions("guest", ".*", ".*", ".*", vhost=name)
+
+    def delete_vhost(self, name: str) -> None:
+        self._request("DELETE", "vhosts", name)
+
+    def add_user(self, name: str, password: str, tags: tuple[str, ...] = ()) -> None:
+        self._request("PUT", "users", name, body={"password": password, "tags": ",".join(tags)})
+        self._made.append(("users", name))
+
+    def delete_user(self, name: str) -> None:
+        self._request("DELETE", "users", name)
+
+    def set_permissions(self, user: str, configure: str, write: str, read: str, vhost: str = "/") -> None:
+        self._request("PUT", "permissions", vhost, user, body={"configure": configure, "write": write, "read": read})
+
+    def clear_permissions(self, user: str, vhost: str = "/") -> None:
+        self._request("DELETE", "permissions", vhost, user)
+
+    def set_topic_permissions(self, user: str, exchange: str, write: str, read: str, vhost: str = "/") -> None:
+        body = {"exchange": exchange, "write": write, "read": read}
+        self._request("PUT", "topic-permissions", vhost, user, body=body)
+
+    def close_connections(self, reason: str, vhost: str | None = None) -> None:
+        for _ in range(200):  # the management plugin learns of a connection a little after it opens
+            found = [each for each in self._request("GET", "connections") if vhost in (None, each.get("vhost"))]
+            if found:
+                break
+            time.sleep(0.1)
+        for each in found:
+            self._request("DELETE", "connections", each["name"], reason=reason)
