@@ -169,6 +169,10 @@ class _Management:
         self._request("PUT", "users", name, body={"password": password, "tags": ",".join(tags)})
         self._made.append(("users", name))
 
+    def change_password(self, name: str, password: str) -> None:
+        tags = self._request("GET", "users", name)["tags"]
+        self._request("PUT", "users", name, body={"password": password, "tags": tags})
+
     def delete_user(self, name: str) -> None:
         self._request("DELETE", "users", name)
 

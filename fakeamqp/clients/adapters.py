@@ -1,0 +1,100 @@
+"""The pika adapters that can be put in memory, each with the loop that drives it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pika.adapters.asyncio_connection import AsyncioConnection, _AsyncioIOServicesAdapter
+from pika.adapters.base_connection import BaseConnection
+from pika.adapters.select_connection import SelectConnection
+from pika.adapters.utils.nbio_interface import AbstractIOServices
+from pika.adapters.utils.selector_ioloop_adapter import SelectorIOServicesAdapter
+
+from fakeamqp.clients.connections import InMemoryConnection, _Names
+from fakeamqp.clients.loop import VirtualIOLoop
+
+if TYPE_CHECKING:
+    from fakeamqp.simulation.broker import Broker
+
+
+class SelectServices(_Names, SelectorIOServicesAdapter):
+    """pika's I/O services over a virtual loop."""
+
+
+class AsyncioServices(_Names, _AsyncioIOServicesAdapter):
+    """pika's I/O services over asyncio's loop."""
+
+
+def select_services(broker: Broker, custom_ioloop: Any) -> AbstractIOServices:
+    """I/O services for a SelectConnection. `custom_ioloop` is what pika's constructor takes under this name."""
+    if isinstance(custom_ioloop, AbstractIOServices):
+        return custom_ioloop
+    return SelectServices(custom_ioloop or VirtualIOLoop(broker))
+
+
+def asyncio_services(broker: Broker, custom_ioloop: Any) -> AbstractIOServices:
+    """I/O services for an AsyncioConnection. `custom_ioloop` is what pika's constructor takes under this name."""
+    if isinstance(custom_ioloop, AbstractIOServices):
+        return custom_ioloop
+    return AsyncioServices(custom_ioloop)
+
+
+SERVICES = {SelectConnection: select_services, AsyncioConnection: asyncio_services}
+"""The adapters, and what makes their I/O services."""
+
+
+def initialiser(adapter: type, broker: Broker) -> Callable[..., None]:
+    """An `__init__` for an adapter: with its arguments, but onto the broker."""
+
+    def __init__(  # noqa: N807
+        self: Any,
+        parameters: Any = None,
+        on_open_callback: Any = None,
+        on_open_error_callback: Any = None,
+        on_close_callback: Any = None,
+        custom_ioloop: Any = None,
+        internal_connection_workflow: bool = True,
+    ) -> None:
+        if not isinstance(self, InMemoryConnection):
+            self.__class__ = in_memory_class(type(self), broker)
+        BaseConnection.__init__(
+            self,
+            parameters,
+            on_open_callback,
+            on_open_error_callback,
+            on_close_callback,
+            SERVICES[adapter](broker, custom_ioloop),
+            internal_connection_workflow=internal_connection_workflow,
+        )
+
+    return __init__
+
+
+def connection_creator(adapter: type, broker: Broker) -> Any:
+    """A classmethod `create_connection` for an adapter: with its arguments, but onto the broker."""
+
+    def create_connection(
+        cls: Any, connection_configs: Any, on_done: Any, custom_ioloop: Any = None, workflow: Any = None
+    ) -> Any:
+        services = SERVICES[adapter](broker, custom_ioloop)
+        return in_memory_class(cls, broker)._start_connection_workflow(
+            connection_configs=connection_configs,
+            connection_factory=lambda parameters: cls(
+                parameters=parameters, custom_ioloop=services, internal_connection_workflow=False
+            ),
+            nbio=services,
+            workflow=workflow,
+            on_done=on_done,
+        )
+
+    return classmethod(create_connection)
+
+
+@functools.lru_cache(maxsize=64)
+def in_memory_class(base: type, broker: Broker) -> Any:
+    """A class that is `base`, an adapter of pika's or a user's class derived from one, but connects to `broker`."""
+    if issubclass(base, InMemoryConnection):
+        return base
+    return type(base.__name__, (InMemoryConnection, base), {"broker": broker, "__module__": base.__module__})

@@ -1,0 +1,182 @@
+"""pika's connection classes in memory: everything below them replaced, nothing of them re-implemented.
+
+An in-memory class is made of `InMemoryConnection` and the pika class it stands for, so that it is an instance of
+that one and of any class of the user's that derives from it.
+"""
+
+from __future__ import annotations
+
+import functools
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pika.adapters.base_connection import BaseConnection, _StreamingProtocolShim
+from pika.adapters.utils import connection_workflow
+from pika.adapters.utils.nbio_interface import AbstractIOReference
+from pika.channel import Channel
+
+from fakeamqp.clients.loop import VirtualIOLoop
+from fakeamqp.clients.transport import FRAME_OVERHEAD, Transport
+from fakeamqp.simulation.chance import generated_name
+
+if TYPE_CHECKING:
+    from fakeamqp.simulation.broker import Broker
+
+
+class _Connector(connection_workflow.AMQPConnector):
+    """pika's connector, but that it opens a stream to the broker where that one opens a socket."""
+
+    def __init__(self, broker: Broker, connection_factory: Callable[[Any], Any], nbio: Any) -> None:
+        super().__init__(connection_factory, nbio)
+        self._broker = broker
+
+    def start(self, addr_record: Any, conn_params: Any, on_done: Callable[[Any], None]) -> None:
+        """Connect to whatever address: it is always this broker that answers."""
+        self._state = self._STATE_TCP
+        self._addr_record = addr_record
+        self._conn_params = conn_params
+        self._on_done = on_done
+        if conn_params.stack_timeout is not None:
+            self._stack_timeout_ref = self._nbio.call_later(conn_params.stack_timeout, self._on_overall_timeout)
+        self._nbio.add_callback_threadsafe(self._connect)
+
+    def _connect(self) -> None:
+        factory = functools.partial(self._conn_factory, self._conn_params)
+        try:
+            transport = open_transport(self._broker, factory)
+        except ConnectionRefusedError as error:
+            self._on_tcp_connection_done(error)
+            return
+        self._state = self._STATE_TRANSPORT
+        self._on_transport_establishment_done((transport, transport.get_protocol()))
+
+
+def open_transport(broker: Broker, protocol_factory: Callable[[], Any]) -> Transport:
+    """Connect a new pika connection to the broker. Raises ConnectionRefusedError while that is down."""
+    stream = broker.open_stream()
+    protocol = protocol_factory()
+    connection = protocol.conn
+    transport = Transport(connection, protocol, stream)
+    connection.enter_loop(transport)
+    stream.on_readable = connection.wake_for(transport)
+    protocol.connection_made(transport)
+    return transport
+
+
+class _Resolved(AbstractIOReference):
+    """Nothing to cancel: names resolve at once."""
+
+    def cancel(self) -> bool:
+        """Too late."""
+        return False
+
+
+class _Names:
+    """Mixin for pika's I/O services: every name resolves, without asking anybody."""
+
+    def getaddrinfo(self, host: str, port: int, on_done: Callable[[Any], None], **_: Any) -> AbstractIOReference:
+        """One address, whatever the name."""
+        record = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))
+        self.add_callback_threadsafe(functools.partial(on_done, [record]))
+        return _Resolved()
+
+
+class InMemoryChannel(Channel):
+    """pika's channel, but that the consumer tags it invents come from the broker's seed."""
+
+    def _generate_consumer_tag(self) -> str:
+        return f"ctag{self.channel_number}.{generated_name(self.connection.broker.chooser, 'pika consumer tags')}"
+
+
+class InMemoryConnection(BaseConnection):
+    """Mixin over a pika connection class; `broker` is set by whoever makes the class."""
+
+    broker: Broker
+    _nbio: Any
+
+    # -- instead of marshalling ---------------------------------------------------------------------------------
+
+    def _send_frame(self, frame_value: Any) -> None:
+        if self.is_closed or self._transport is None:
+            super()._send_frame(frame_value)  # raises, in pika's words
+        self._transport.send_frame(frame_value)
+        self._count_sent(FRAME_OVERHEAD)
+
+    def _send_message(self, channel_number: int, method_frame: Any, content: Any) -> None:
+        properties, body = content
+        length = len(body)
+        if self._transport is None:
+            super()._send_message(channel_number, method_frame, content)  # raises, in pika's words
+        self._transport.send_message(channel_number, method_frame, properties, body)
+        self._count_sent(FRAME_OVERHEAD + length)
+
+    def _count_sent(self, octets: int) -> None:
+        self.bytes_sent += octets
+        self.frames_sent += 1
+
+    def count_received(self, octets: int) -> None:
+        """Something has arrived; pika's heartbeats watch this."""
+        self.bytes_received += octets
+
+    def _create_channel(self, channel_number: int, on_open_callback: Any) -> Channel:
+        return InMemoryChannel(self, channel_number, on_open_callback)
+
+    def _get_write_buffer_size(self) -> int:
+        return 0
+
+    # -- instead of sockets -------------------------------------------------------------------------------------
+
+    @classmethod
+    def _start_connection_workflow(
+        cls,
+        connection_configs: Sequence[Any],
+        connection_factory: Callable[[Any], Any],
+        nbio: Any,
+        workflow: Any,
+        on_done: Callable[[Any], None],
+    ) -> Any:
+        if workflow is None:
+            workflow = connection_workflow.AMQPConnectionWorkflow()
+        if isinstance(workflow, connection_workflow.AMQPConnectionWorkflow):
+            workflow.set_io_services(nbio)
+        shim = lambda parameters: _StreamingProtocolShim(connection_factory(parameters))  # noqa: E731
+        workflow.start(
+            connection_configs=connection_configs,
+            connector_factory=lambda: _Connector(cls.broker, shim, nbio),
+            native_loop=nbio.get_native_ioloop(),
+            on_done=functools.partial(cls._unshim_connection_workflow_callback, on_done),
+        )
+        return workflow
+
+    def _adapter_connect_stream(self) -> None:
+        self._connection_workflow = connection_workflow.AMQPConnectionWorkflow(_until_first_amqp_attempt=True)
+        self._connection_workflow.set_io_services(self._nbio)
+        self._connection_workflow.start(
+            [self.params],
+            connector_factory=lambda: _Connector(
+                self.broker, lambda _parameters: _StreamingProtocolShim(self), self._nbio
+            ),
+            native_loop=self._nbio.get_native_ioloop(),
+            on_done=functools.partial(self._unshim_connection_workflow_callback, self._on_connection_workflow_done),
+        )
+
+    # -- which loop brings what has arrived -----------------------------------------------------------------------
+
+    def enter_loop(self, transport: Transport) -> None:
+        """The transport's frames are dispatched by this connection's loop from now on."""
+        loop = self.ioloop
+        if isinstance(loop, VirtualIOLoop):
+            loop.transports.append(transport)
+
+    def leave_loop(self, transport: Transport) -> None:
+        """The transport has nothing more to dispatch."""
+        loop = self.ioloop
+        if isinstance(loop, VirtualIOLoop) and transport in loop.transports:
+            loop.transports.remove(transport)
+
+    def wake_for(self, transport: Transport) -> Callable[[], None] | None:
+        """How to tell a loop that is not ours, such as asyncio's, that frames have arrived."""
+        if isinstance(self.ioloop, VirtualIOLoop):
+            return None
+        return lambda: self._nbio.add_callback_threadsafe(transport.dispatch)

@@ -1,0 +1,112 @@
+"""What takes the place of pika's socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pika import frame
+from pika.adapters.utils.nbio_interface import AbstractStreamTransport
+
+from fakeamqp.clients.translation import frames_out, method_in, publish_in
+from fakeamqp.simulation.network import Stream
+from fakeamqp.spec.methods import EndOfStream, Heartbeat
+
+if TYPE_CHECKING:
+    from fakeamqp.clients.connections import InMemoryConnection
+
+FRAME_OVERHEAD = 8
+"""Octets of a frame around its payload; also what stands for a frame whose size nobody asks for."""
+
+
+class Transport(AbstractStreamTransport):
+    """Carries a pika connection's frames to the node and back."""
+
+    def __init__(self, connection: InMemoryConnection, protocol: Any, stream: Stream) -> None:
+        self._connection = connection
+        self._protocol = protocol
+        self._stream = stream
+        self._is_aborted = False
+        self._send = stream.send
+
+    # -- what pika calls ----------------------------------------------------------------------------------------
+
+    def abort(self) -> None:
+        """Close the stream; the connection learns of it in the next round of its loop."""
+        self._finish(lambda: self._protocol.connection_lost(None))
+
+    def get_protocol(self) -> Any:
+        """pika's protocol object."""
+        return self._protocol
+
+    def write(self, data: bytes) -> None:
+        """Never called: frames go as values."""
+        raise AssertionError(f"bytes on an in-memory transport: {data!r}")
+
+    def get_write_buffer_size(self) -> int:
+        """Nothing is ever buffered."""
+        return 0
+
+    # -- out ----------------------------------------------------------------------------------------------------
+
+    def send_frame(self, sent: Any) -> None:
+        """One frame of pika's that is no content."""
+        if isinstance(sent, frame.Method):
+            self._send(sent.channel_number, method_in(sent.method))
+        elif isinstance(sent, frame.Heartbeat):
+            self._send(0, Heartbeat())
+        else:
+            self._stream.greet()
+
+    def send_message(self, channel_number: int, method: Any, properties: Any, body: Any) -> None:
+        """One basic.publish of pika's."""
+        self._send(channel_number, publish_in(method, properties, body))
+
+    # -- in -----------------------------------------------------------------------------------------------------
+
+    def is_readable(self) -> bool:
+        """Whether `dispatch` has something to do."""
+        return not self._is_aborted and self._stream.is_readable()
+
+    def dispatch(self) -> None:
+        """Give pika everything that has arrived."""
+        connection = self._connection
+        while not self._is_aborted and (received := self._stream.receive()) is not None:
+            channel_number, method = received
+            if type(method) is EndOfStream:
+                self._finish(self._end_of_file)
+                return
+            if type(method) is Heartbeat:
+                connection.count_received(FRAME_OVERHEAD)
+                connection._process_frame(frame.Heartbeat())
+                continue
+            for each in frames_out(channel_number, method):
+                connection.count_received(FRAME_OVERHEAD)
+                connection._process_frame(each)
+        if self._stream.is_broken and not self._is_aborted:
+            error = ConnectionResetError(104, "Connection reset by peer")
+            self._finish(lambda: self._protocol.connection_lost(error))
+
+    def explain(self) -> str:
+        """What the program on this connection waits for."""
+        channels = self._connection._channels or {}
+        waits = []
+        for number, channel in sorted(channels.items()):
+            if channel._blocking:
+                waits.append(f"channel {number} waits for the answer to {channel._blocking}")
+            elif channel.consumer_tags:
+                waits.append(f"channel {number} waits for deliveries to {', '.join(channel.consumer_tags)}")
+        name = self._stream.connection.name if self._stream.connection else "(not greeted)"
+        return f"connection {name}: {', '.join(waits) or 'waits for nothing in particular'}"
+
+    def _end_of_file(self) -> None:
+        self._protocol.eof_received()
+        self._protocol.connection_lost(None)
+
+    def _finish(self, tell: Callable[[], None]) -> None:
+        if self._is_aborted:
+            return
+        self._is_aborted = True
+        self._stream.close()
+        self._connection.leave_loop(self)
+        self._connection._nbio.add_callback_threadsafe(tell)

@@ -1,0 +1,124 @@
+"""How a fact becomes true in memory, and untrue again. Recovery after a restart goes through here as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fakeamqp.node.exchanges import Exchange
+from fakeamqp.node.facts import (
+    BindingFact,
+    ExchangeFact,
+    PermissionFact,
+    QueueFact,
+    TopicPermissionFact,
+    UserFact,
+    VirtualHostFact,
+)
+from fakeamqp.node.journal import Journal, QueueStore
+from fakeamqp.node.messages import Entry
+from fakeamqp.node.queues import Queue
+from fakeamqp.node.survival import is_redelivered_after_restart, survives
+from fakeamqp.node.vhosts import VirtualHost
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+
+
+def _add_vhost(node: Node, fact: VirtualHostFact) -> None:
+    node.vhosts[fact.name] = VirtualHost(fact.name, node.profile)
+
+
+def _remove_vhost(node: Node, fact: VirtualHostFact) -> None:
+    del node.vhosts[fact.name]
+
+
+def _add_user(node: Node, fact: UserFact) -> None:
+    node.access.users[fact.name] = fact
+
+
+def _remove_user(node: Node, fact: UserFact) -> None:
+    del node.access.users[fact.name]
+
+
+def _add_permission(node: Node, fact: PermissionFact) -> None:
+    node.access.permissions[fact.vhost, fact.user] = fact
+
+
+def _remove_permission(node: Node, fact: PermissionFact) -> None:
+    del node.access.permissions[fact.vhost, fact.user]
+
+
+def _add_topic_permission(node: Node, fact: TopicPermissionFact) -> None:
+    node.access.topic_permissions[fact.vhost, fact.user, fact.exchange] = fact
+
+
+def _remove_topic_permission(node: Node, fact: TopicPermissionFact) -> None:
+    del node.access.topic_permissions[fact.vhost, fact.user, fact.exchange]
+
+
+def _add_exchange(node: Node, fact: ExchangeFact) -> None:
+    node.vhosts[fact.vhost].add_exchange(Exchange(fact, node.profile))
+
+
+def _remove_exchange(node: Node, fact: ExchangeFact) -> None:
+    node.vhosts[fact.vhost].remove_exchange(fact.name)
+
+
+def _add_queue(node: Node, fact: QueueFact) -> None:
+    node.vhosts[fact.vhost].add_queue(Queue(fact, survives=survives(node, fact)))
+
+
+def _remove_queue(node: Node, fact: QueueFact) -> None:
+    node.vhosts[fact.vhost].remove_queue(fact.name)
+
+
+def _add_binding(node: Node, fact: BindingFact) -> None:
+    node.vhosts[fact.vhost].add_binding(fact.binding)
+
+
+def _remove_binding(node: Node, fact: BindingFact) -> None:
+    node.vhosts[fact.vhost].remove_binding(fact.binding)
+
+
+APPLY: dict[type, Callable[[Node, Any], None]] = {
+    VirtualHostFact: _add_vhost,
+    UserFact: _add_user,
+    PermissionFact: _add_permission,
+    TopicPermissionFact: _add_topic_permission,
+    ExchangeFact: _add_exchange,
+    QueueFact: _add_queue,
+    BindingFact: _add_binding,
+}
+
+RETRACT: dict[type, Callable[[Node, Any], None]] = {
+    VirtualHostFact: _remove_vhost,
+    UserFact: _remove_user,
+    PermissionFact: _remove_permission,
+    TopicPermissionFact: _remove_topic_permission,
+    ExchangeFact: _remove_exchange,
+    QueueFact: _remove_queue,
+    BindingFact: _remove_binding,
+}
+
+
+def recover(node: Node, journal: Journal) -> None:
+    """Build a node's memory from its journal."""
+    for fact in journal.facts.values():
+        APPLY[type(fact)](node, fact)
+    for (vhost, name), store in journal.stores.items():
+        _recover_messages(node.vhosts[vhost].queues[name], store, journal.was_shut_down)
+    journal.was_shut_down = False
+
+
+def _recover_messages(queue: Queue, store: QueueStore, was_shut_down: bool) -> None:
+    for position in sorted(store.entries):
+        kept = store.entries[position]
+        entry = Entry(queue, position, kept.message, kept.expires_us)
+        entry.survives = True
+        entry.deliveries = store.deliveries.get(position, 0)
+        entry.is_redelivered = is_redelivered_after_restart(
+            was_delivered=position in store.deliveries, is_quorum=queue.is_quorum, was_shut_down=was_shut_down
+        )
+        queue.backlog.append(entry)
+        queue.next_position = position + 1

@@ -1,0 +1,157 @@
+"""Channels: what a node remembers of each."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from fakeamqp.node.consumers import Consumer
+from fakeamqp.node.messages import Entry, Message
+from fakeamqp.spec.errors import SoftError, precondition_failed
+from fakeamqp.spec.methods import Method
+from fakeamqp.spec.records import Record
+
+if TYPE_CHECKING:
+    from fakeamqp.node.connections import Connection
+    from fakeamqp.node.queues import Queue
+
+
+class Unacked(Record):
+    """A delivery that waits for its acknowledgement; `consumer` is None after basic.get."""
+
+    delivery_tag: int
+    entry: Entry
+    consumer: Consumer | None
+
+
+class Settlement(Record):
+    """What a client decided about deliveries: acknowledged, or returned, or rejected for good."""
+
+    deliveries: list[Unacked]
+    acknowledged: bool
+    requeue: bool
+
+
+class Publication(Record):
+    """A message on its way: where it goes was decided when it was published."""
+
+    message: Message
+    queues: tuple[Queue, ...]
+    mandatory: bool
+
+
+class Transaction:
+    """What a transactional channel holds back until tx.commit."""
+
+    __slots__ = ("publications", "settlements")
+
+    def __init__(self) -> None:
+        self.publications: list[Publication] = []
+        self.settlements: list[Settlement] = []
+
+
+class Channel:
+    """One open channel."""
+
+    __slots__ = (
+        "confirms",
+        "connection",
+        "consumer_prefetch",
+        "consumers",
+        "global_prefetch",
+        "is_closing",
+        "last_queue",
+        "next_delivery_tag",
+        "next_publish_number",
+        "number",
+        "outstanding",
+        "permitted",
+        "transaction",
+        "unacked",
+    )
+
+    def __init__(self, connection: Connection, number: int) -> None:
+        self.connection = connection
+        self.number = number
+        self.is_closing = False
+        """The server has closed it and waits for the client's close-ok."""
+        self.consumers: dict[str, Consumer] = {}
+        self.unacked: OrderedDict[int, Unacked] = OrderedDict()
+        self.next_delivery_tag = 1
+        self.consumer_prefetch = 0
+        """basic.qos without global: for consumers to come."""
+        self.global_prefetch = 0
+        """basic.qos with global: for all of the channel's consumers together; 0 is unlimited."""
+        self.outstanding = 0
+        """Deliveries that count against `global_prefetch`."""
+        self.confirms = False
+        self.next_publish_number = 1
+        self.transaction: Transaction | None = None
+        self.last_queue = ""
+        """The queue declared last, which an empty queue name means."""
+        self.permitted: set[tuple[str, str, str]] = set()
+        """(permission, kind, name) that were checked and granted."""
+
+    def send(self, method: Method) -> None:
+        """Queue a method for the client."""
+        self.connection.outbox.append((self.number, method))
+
+    def can_take(self) -> bool:
+        """Whether the channel-wide prefetch limit is not reached."""
+        return not self.global_prefetch or self.outstanding < self.global_prefetch
+
+    def hold(self, entry: Entry, consumer: Consumer | None) -> int:
+        """Remember a delivery until it is acknowledged; returns its delivery tag."""
+        tag = self.next_tag()
+        self.unacked[tag] = Unacked(tag, entry, consumer)
+        return tag
+
+    def next_tag(self) -> int:
+        """A fresh delivery tag."""
+        tag = self.next_delivery_tag
+        self.next_delivery_tag += 1
+        return tag
+
+    def pick(self, delivery_tag: int, multiple: bool) -> list[Unacked]:
+        """Take the deliveries that an acknowledgement names, oldest first; raises 406 where one is unknown.
+
+        Tag 0 with multiple means all; multiple wants the named tag itself to be outstanding (observed).
+        """
+        unacked = self.unacked
+        if not multiple:
+            found = unacked.pop(delivery_tag, None)
+            if found is None:
+                raise unknown_delivery_tag(delivery_tag)
+            return [found]
+        if delivery_tag == 0:
+            picked = list(unacked.values())
+            unacked.clear()
+            return picked
+        if delivery_tag not in unacked:
+            raise unknown_delivery_tag(delivery_tag)
+        picked = []
+        while True:
+            tag, each = unacked.popitem(last=False)
+            picked.append(each)
+            if tag == delivery_tag:
+                return picked
+
+    def unpick(self, deliveries: list[Unacked]) -> None:
+        """Deliveries that were picked wait for an acknowledgement again."""
+        self.unacked.update((each.delivery_tag, each) for each in deliveries)
+        self.unacked = OrderedDict(sorted(self.unacked.items()))
+
+    def check(self) -> None:
+        """What must hold between turns."""
+        assert list(self.unacked) == sorted(self.unacked)
+        held = [each for each in self.unacked.values() if each.consumer is not None]
+        for tag, consumer in self.consumers.items():
+            assert consumer.tag == tag
+            assert consumer.channel is self
+            if self.transaction is None:
+                assert consumer.outstanding == sum(each.consumer is consumer for each in held)
+
+
+def unknown_delivery_tag(delivery_tag: int) -> SoftError:
+    """406 for a tag that is not outstanding on this channel."""
+    return precondition_failed(f"unknown delivery tag {delivery_tag}")

@@ -1,0 +1,88 @@
+"""Connections: what a node remembers of each, and the way there, from protocol header to connection.open-ok."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import TYPE_CHECKING
+
+from fakeamqp.spec.methods import Method
+from fakeamqp.spec.tables import Table
+
+if TYPE_CHECKING:
+    from fakeamqp.node.channels import Channel
+    from fakeamqp.node.timers import Timer
+    from fakeamqp.node.vhosts import VirtualHost
+
+CHANNEL_MAX = 2047
+FRAME_MAX = 131072
+HEARTBEAT_S = 60
+FRAME_MIN_SIZE = 4096
+"""Below this no peer may negotiate, AMQP 0-9-1 section 4.2.3."""
+
+
+class Phase(enum.Enum):
+    """How far a connection has come."""
+
+    STARTING = "starting"
+    TUNING = "tuning"
+    OPENING = "opening"
+    RUNNING = "running"
+    CLOSING = "closing"
+    """The server has sent connection.close and waits for close-ok."""
+    CLOSED = "closed"
+
+
+class Connection:
+    """One client connection as the node sees it."""
+
+    __slots__ = (
+        "channel_max",
+        "channels",
+        "client_properties",
+        "heard_us",
+        "heartbeat_us",
+        "id",
+        "name",
+        "outbox",
+        "phase",
+        "timer",
+        "user",
+        "vhost",
+    )
+
+    def __init__(self, number: int, name: str) -> None:
+        self.id = number
+        self.name = name
+        self.phase = Phase.STARTING
+        self.outbox: deque[tuple[int, Method]] = deque()
+        """(channel number, method), oldest first: what the client has still to read."""
+        self.channels: dict[int, Channel] = {}
+        self.client_properties: Table = {}
+        self.user = ""
+        self.vhost: VirtualHost | None = None
+        self.channel_max = CHANNEL_MAX
+        self.heartbeat_us = 0
+        self.heard_us = 0
+        """When the client was last heard of."""
+        self.timer: Timer | None = None
+
+    @property
+    def world(self) -> VirtualHost:
+        """The virtual host of an open connection."""
+        assert self.vhost is not None
+        return self.vhost
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the connection is open for use."""
+        return self.phase is Phase.RUNNING
+
+    def send(self, method: Method) -> None:
+        """Queue a method on channel 0."""
+        self.outbox.append((0, method))
+
+    def can(self, capability: str) -> bool:
+        """Whether the client announced a capability in its client properties."""
+        capabilities = self.client_properties.get("capabilities")
+        return isinstance(capabilities, dict) and capabilities.get(capability) is True

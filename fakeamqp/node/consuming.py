@@ -1,0 +1,120 @@
+"""basic.qos, consume, cancel and get."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fakeamqp.node.arguments import UNSUPPORTED_CONSUMER_ARGUMENTS, refuse_unsupported
+from fakeamqp.node.channels import Channel
+from fakeamqp.node.consumers import Consumer
+from fakeamqp.node.lifecycle import remove_consumer
+from fakeamqp.node.names import queue_meant
+from fakeamqp.node.permissions import check_queue
+from fakeamqp.node.queues import Queue, assert_may_use, queue_named
+from fakeamqp.spec.errors import access_refused, not_allowed, not_implemented
+from fakeamqp.spec.methods import (
+    BasicCancel,
+    BasicCancelOk,
+    BasicConsume,
+    BasicConsumeOk,
+    BasicGet,
+    BasicGetEmpty,
+    BasicGetOk,
+    BasicQos,
+    BasicQosOk,
+)
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+
+
+def qos(node: Node, channel: Channel, method: BasicQos) -> None:
+    """basic.qos: a limit for consumers to come, or with global for all of the channel's together.
+
+    Setting the former removes the latter (rabbit_channel.erl; observed).
+    """
+    if method.prefetch_size:
+        raise not_implemented(f"prefetch_size!=0 ({method.prefetch_size})")
+    if method.global_qos:
+        channel.global_prefetch = method.prefetch_count
+    else:
+        channel.global_prefetch = 0
+        channel.consumer_prefetch = method.prefetch_count
+    for consumer in channel.consumers.values():
+        if consumer.queue.consumers.unpark(channel):
+            node.touch(consumer.queue)
+    channel.send(BasicQosOk())
+
+
+def consume(node: Node, channel: Channel, method: BasicConsume) -> None:
+    """basic.consume."""
+    if method.consumer_tag in channel.consumers:
+        raise not_allowed(f"attempt to reuse consumer tag '{method.consumer_tag}'")
+    name = queue_meant(channel, method.queue)
+    check_queue(node, channel, "read", name)
+    queue = channel.connection.world.queue(name)
+    assert_may_use(queue.fact, channel.connection.id)
+    where = queue_named(name, queue.fact.vhost)
+    refuse_unsupported(method.arguments, UNSUPPORTED_CONSUMER_ARGUMENTS, f"consumer of {where}")
+    if queue.is_quorum and channel.global_prefetch:
+        raise not_implemented(f"{where} does not support global qos")
+    if queue.exclusive_consumer is not None or (method.exclusive and len(queue.consumers)):
+        raise access_refused(f"{where} in exclusive use")
+    _add_consumer(node, channel, queue, method)
+
+
+def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsume) -> None:
+    consumer = Consumer(
+        method.consumer_tag or f"amq.ctag-{node.new_name()}",
+        channel=channel,
+        queue=queue,
+        no_ack=method.no_ack,
+        exclusive=method.exclusive,
+        prefetch_count=channel.consumer_prefetch,
+        arguments=method.arguments,
+    )
+    channel.consumers[consumer.tag] = consumer
+    queue.consumers.add(consumer)
+    queue.had_consumer = True
+    if method.exclusive:
+        queue.exclusive_consumer = consumer
+    if not method.nowait:
+        channel.send(BasicConsumeOk(consumer.tag))
+    node.touch(queue)
+
+
+def cancel(node: Node, channel: Channel, method: BasicCancel) -> None:
+    """basic.cancel; cancelling what does not exist succeeds."""
+    consumer = channel.consumers.get(method.consumer_tag)
+    if consumer is not None:
+        remove_consumer(node, consumer)
+    if not method.nowait:
+        channel.send(BasicCancelOk(method.consumer_tag))
+
+
+def get(node: Node, channel: Channel, method: BasicGet) -> None:
+    """basic.get."""
+    name = queue_meant(channel, method.queue)
+    check_queue(node, channel, "read", name)
+    queue = channel.connection.world.queue(name)
+    assert_may_use(queue.fact, channel.connection.id)
+    if not queue.backlog:
+        channel.send(BasicGetEmpty())
+        return
+    entry = queue.take()
+    redelivered = entry.is_redelivered
+    tag = node.hand_out(entry, channel, None, no_ack=method.no_ack)
+    message = entry.message
+    channel.send(
+        BasicGetOk(
+            tag,
+            redelivered,
+            message.exchange,
+            message.routing_key,
+            len(queue.backlog),
+            node.delivered_properties(entry),
+            message.body,
+        )
+    )
+    if queue.wake_timer is not None:
+        node.touch(queue)

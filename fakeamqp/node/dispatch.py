@@ -1,0 +1,129 @@
+"""From a client's method to the function that answers it, by the state the session is in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fakeamqp.node import (
+    consuming,
+    exchange_methods,
+    publishing,
+    queue_methods,
+    sessions,
+    settling,
+    transactions,
+)
+from fakeamqp.node.connections import Connection, Phase
+from fakeamqp.node.lifecycle import end_connection
+from fakeamqp.spec import methods
+from fakeamqp.spec.errors import HardError, SoftError, channel_error, command_invalid
+from fakeamqp.spec.methods import (
+    ChannelClose,
+    ChannelCloseOk,
+    ChannelOpen,
+    ConnectionClose,
+    ConnectionCloseOk,
+    Heartbeat,
+    Method,
+)
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+
+CHANNEL_METHODS: dict[type[Method], Callable[[Node, Any, Any], None]] = {
+    methods.ChannelOpen: sessions.reopen_channel,
+    methods.ChannelFlow: sessions.flow,
+    methods.ChannelClose: sessions.close_channel_by_client,
+    methods.ExchangeDeclare: exchange_methods.declare,
+    methods.ExchangeDelete: exchange_methods.delete,
+    methods.ExchangeBind: exchange_methods.bind_exchange,
+    methods.ExchangeUnbind: exchange_methods.unbind_exchange,
+    methods.QueueDeclare: queue_methods.declare,
+    methods.QueueBind: exchange_methods.bind_queue,
+    methods.QueueUnbind: exchange_methods.unbind_queue,
+    methods.QueuePurge: queue_methods.purge,
+    methods.QueueDelete: queue_methods.delete,
+    methods.BasicQos: consuming.qos,
+    methods.BasicConsume: consuming.consume,
+    methods.BasicCancel: consuming.cancel,
+    methods.BasicPublish: publishing.publish,
+    methods.BasicGet: consuming.get,
+    methods.BasicAck: settling.ack,
+    methods.BasicNack: settling.nack,
+    methods.BasicReject: settling.reject,
+    methods.BasicRecover: settling.recover,
+    methods.BasicRecoverAsync: settling.recover_async,
+    methods.ConfirmSelect: transactions.confirm_select,
+    methods.TxSelect: transactions.select,
+    methods.TxCommit: transactions.commit,
+    methods.TxRollback: transactions.rollback,
+}
+"""What a client may say on an open channel."""
+
+CONNECTION_METHODS: dict[tuple[Phase, type[Method]], Callable[[Node, Any, Any], None]] = {
+    (Phase.STARTING, methods.ConnectionStartOk): sessions.start_ok,
+    (Phase.TUNING, methods.ConnectionTuneOk): sessions.tune_ok,
+    (Phase.OPENING, methods.ConnectionOpen): sessions.open_vhost,
+    (Phase.OPENING, methods.ConnectionClose): sessions.close,
+    (Phase.RUNNING, methods.ConnectionClose): sessions.close,
+    (Phase.RUNNING, methods.ConnectionUpdateSecret): sessions.update_secret,
+}
+"""What a client may say on channel 0, and when."""
+
+
+def dispatch(node: Node, connection: Connection, channel_number: int, method: Method) -> None:
+    """Answer one method. This is the one place where errors become Close methods."""
+    channel = connection.channels.get(channel_number)
+    try:
+        if channel is not None and not channel.is_closing:
+            handler = CHANNEL_METHODS.get(type(method))
+            if handler is None:
+                raise command_invalid("unimplemented method")
+            handler(node, channel, method)
+        else:
+            _dispatch_elsewhere(node, connection, channel_number, method)
+    except SoftError as error:
+        assert channel is not None
+        sessions.close_channel(node, channel, error, method)
+    except HardError as error:
+        sessions.close_connection(node, connection, error, method)
+
+
+def _dispatch_elsewhere(node: Node, connection: Connection, channel_number: int, method: Method) -> None:
+    if connection.phase is Phase.CLOSED or isinstance(method, Heartbeat):
+        return
+    if connection.phase is Phase.CLOSING:
+        if isinstance(method, ConnectionCloseOk | ConnectionClose):
+            end_connection(node, connection, ConnectionCloseOk() if isinstance(method, ConnectionClose) else None)
+    elif channel_number == 0:
+        _dispatch_on_channel_0(node, connection, method)
+    elif connection.phase is not Phase.RUNNING:
+        end_connection(node, connection)
+    elif channel_number in connection.channels:
+        _dispatch_on_closing_channel(connection, channel_number, method)
+    else:
+        sessions.assert_room_for_channel(connection)
+        if type(method).INDEX not in {each.INDEX for each in CHANNEL_METHODS}:
+            raise command_invalid("unimplemented method")
+        if not isinstance(method, ChannelOpen):
+            raise channel_error("expected 'channel.open'")
+        sessions.open_channel(connection, channel_number)
+
+
+def _dispatch_on_channel_0(node: Node, connection: Connection, method: Method) -> None:
+    handler = CONNECTION_METHODS.get((connection.phase, type(method)))
+    if handler is not None:
+        handler(node, connection, method)
+    elif connection.phase is Phase.RUNNING:
+        raise channel_error("unexpected method in connection state running")
+    else:
+        end_connection(node, connection)
+
+
+def _dispatch_on_closing_channel(connection: Connection, channel_number: int, method: Method) -> None:
+    # Whatever the client sent before it read the close is discarded.
+    if isinstance(method, ChannelCloseOk):
+        del connection.channels[channel_number]
+    elif isinstance(method, ChannelClose):
+        connection.channels.pop(channel_number).send(ChannelCloseOk())

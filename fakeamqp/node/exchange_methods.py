@@ -1,0 +1,194 @@
+"""Class exchange, and the binding half of class queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fakeamqp.node.arguments import UNSUPPORTED_EXCHANGE_TYPES, parse_alternate_exchange
+from fakeamqp.node.bindings import Binding, Destination
+from fakeamqp.node.channels import Channel
+from fakeamqp.node.exchange_types import EXCHANGE_TYPES, validate_headers_binding
+from fakeamqp.node.exchanges import assert_equivalent_exchange, exchange_named
+from fakeamqp.node.facts import BindingFact, ExchangeFact
+from fakeamqp.node.lifecycle import delete_exchange, unbind_all
+from fakeamqp.node.names import queue_meant, refuse_reserved, stripped
+from fakeamqp.node.permissions import check_exchange, check_queue, check_topic
+from fakeamqp.node.queues import assert_may_use
+from fakeamqp.node.vhosts import VirtualHost
+from fakeamqp.spec.errors import (
+    AMQPError,
+    HardError,
+    SoftError,
+    UnsupportedFeature,
+    access_refused,
+    precondition_failed,
+)
+from fakeamqp.spec.methods import (
+    ExchangeBind,
+    ExchangeBindOk,
+    ExchangeDeclare,
+    ExchangeDeclareOk,
+    ExchangeDelete,
+    ExchangeDeleteOk,
+    ExchangeUnbind,
+    ExchangeUnbindOk,
+    QueueBind,
+    QueueBindOk,
+    QueueUnbind,
+    QueueUnbindOk,
+)
+from fakeamqp.spec.tables import Table
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+
+
+def declare(node: Node, channel: Channel, method: ExchangeDeclare) -> None:
+    """exchange.declare."""
+    name = stripped(method.exchange)
+    vhost = channel.connection.world
+    if method.passive:
+        _refuse_default(name)
+        vhost.exchange(name)
+    else:
+        _declare_actively(node, channel, vhost, name, method)
+    if not method.nowait:
+        channel.send(ExchangeDeclareOk())
+
+
+def _declare_actively(node: Node, channel: Channel, vhost: VirtualHost, name: str, method: ExchangeDeclare) -> None:
+    _check_type(node, method.type)
+    _refuse_default(name)
+    check_exchange(node, channel, "configure", name)
+    fact = ExchangeFact(
+        vhost.name, name, method.type, method.durable, method.auto_delete, method.internal, method.arguments
+    )
+    existing = vhost.exchanges.get(name)
+    if existing is not None:
+        assert_equivalent_exchange(existing.fact, fact)
+        return
+    refuse_reserved("exchange", name)
+    alternate = parse_alternate_exchange(method.arguments, exchange_named(name, vhost.name))
+    if alternate is not None:
+        check_exchange(node, channel, "read", name)
+        check_exchange(node, channel, "write", alternate)
+    node.commit(fact)
+
+
+def _check_type(node: Node, kind: str) -> None:
+    if kind in EXCHANGE_TYPES:
+        return
+    if kind in UNSUPPORTED_EXCHANGE_TYPES:
+        raise UnsupportedFeature(f"fakeamqp has no exchange type {kind!r} yet; it has {', '.join(EXCHANGE_TYPES)}")
+    text = f"unknown exchange type '{kind}'" if kind else "invalid exchange type ''"
+    refusal: AMQPError = HardError(503, text)
+    if node.profile.unknown_exchange_type_is_soft:
+        refusal = SoftError(406, text)
+    raise refusal
+
+
+def delete(node: Node, channel: Channel, method: ExchangeDelete) -> None:
+    """exchange.delete; deleting what does not exist succeeds."""
+    name = stripped(method.exchange)
+    vhost = channel.connection.world
+    _refuse_default(name)
+    if name.startswith("amq."):
+        raise access_refused(f"deletion of system {exchange_named(name, vhost.name)} not allowed")
+    check_exchange(node, channel, "configure", name)
+    exchange = vhost.exchanges.get(name)
+    if exchange is not None:
+        if method.if_unused and exchange.bindings:
+            raise precondition_failed(f"{exchange_named(name, vhost.name)} in use")
+        delete_exchange(node, exchange)
+    if not method.nowait:
+        channel.send(ExchangeDeleteOk())
+
+
+def bind_queue(node: Node, channel: Channel, method: QueueBind) -> None:
+    """queue.bind."""
+    queue, routing_key = _queue_and_key(channel, method.queue, method.routing_key)
+    destination = Destination("queue", queue)
+    _bind(node, channel, method.exchange, destination, routing_key, method.arguments)
+    if not method.nowait:
+        channel.send(QueueBindOk())
+
+
+def unbind_queue(node: Node, channel: Channel, method: QueueUnbind) -> None:
+    """queue.unbind; unbinding what is not bound succeeds."""
+    queue, routing_key = _queue_and_key(channel, method.queue, method.routing_key)
+    destination = Destination("queue", queue)
+    _unbind(node, channel, method.exchange, destination, routing_key, method.arguments)
+    channel.send(QueueUnbindOk())
+
+
+def bind_exchange(node: Node, channel: Channel, method: ExchangeBind) -> None:
+    """exchange.bind, RabbitMQ's extension: a binding from exchange to exchange."""
+    destination = Destination("exchange", stripped(method.destination))
+    _bind(node, channel, method.source, destination, method.routing_key, method.arguments)
+    if not method.nowait:
+        channel.send(ExchangeBindOk())
+
+
+def unbind_exchange(node: Node, channel: Channel, method: ExchangeUnbind) -> None:
+    """exchange.unbind; unbinding what is not bound succeeds."""
+    destination = Destination("exchange", stripped(method.destination))
+    _unbind(node, channel, method.source, destination, method.routing_key, method.arguments)
+    if not method.nowait:
+        channel.send(ExchangeUnbindOk())
+
+
+def _queue_and_key(channel: Channel, queue: str, routing_key: str) -> tuple[str, str]:
+    # An empty queue name is the queue declared last, and with an empty key as well the key is its name too.
+    meant = queue_meant(channel, queue)
+    return meant, meant if not queue and not routing_key else routing_key
+
+
+def _bind(
+    node: Node, channel: Channel, source: str, destination: Destination, routing_key: str, arguments: Table
+) -> None:
+    source = stripped(source)
+    vhost = channel.connection.world
+    _check_binding(node, channel, source, destination, routing_key)
+    exchange = vhost.exchange(source)
+    if destination.kind == "queue":
+        assert_may_use(vhost.queue(destination.name).fact, channel.connection.id)
+    else:
+        vhost.exchange(destination.name)
+    if exchange.fact.type == "headers":
+        validate_headers_binding(arguments)
+    binding = Binding(source, destination, routing_key, arguments)
+    if not vhost.has_binding(binding):
+        node.commit(BindingFact(vhost.name, binding))
+
+
+def _unbind(
+    node: Node, channel: Channel, source: str, destination: Destination, routing_key: str, arguments: Table
+) -> None:
+    source = stripped(source)
+    vhost = channel.connection.world
+    _check_binding(node, channel, source, destination, routing_key)
+    binding = Binding(source, destination, routing_key, arguments)
+    if not vhost.has_binding(binding):
+        return
+    if destination.kind == "queue":
+        assert_may_use(vhost.queue(destination.name).fact, channel.connection.id)
+    unbind_all(node, vhost, [binding])
+
+
+def _check_binding(node: Node, channel: Channel, source: str, destination: Destination, routing_key: str) -> None:
+    # Source: rabbit_channel.erl, binding_action: write on the destination, read on the source.
+    if destination.kind == "queue":
+        check_queue(node, channel, "write", destination.name)
+    else:
+        _refuse_default(destination.name)
+        check_exchange(node, channel, "write", destination.name)
+    _refuse_default(source)
+    check_exchange(node, channel, "read", source)
+    exchange = channel.connection.world.exchanges.get(source)
+    if exchange is not None:
+        check_topic(node, channel, "read", exchange, routing_key)
+
+
+def _refuse_default(exchange: str) -> None:
+    if not exchange:
+        raise access_refused("operation not permitted on the default exchange")

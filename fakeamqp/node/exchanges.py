@@ -1,0 +1,57 @@
+"""Exchanges."""
+
+from __future__ import annotations
+
+from fakeamqp.node.arguments import ALTERNATE_EXCHANGE, assert_equivalent, assert_equivalent_arguments, described
+from fakeamqp.node.bindings import Binding
+from fakeamqp.node.exchange_types import EXCHANGE_TYPES
+from fakeamqp.node.facts import ExchangeFact
+from fakeamqp.node.profile import Profile
+
+PREDECLARED_EXCHANGES = (
+    ("", "direct", False),
+    ("amq.direct", "direct", False),
+    ("amq.fanout", "fanout", False),
+    ("amq.topic", "topic", False),
+    ("amq.headers", "headers", False),
+    ("amq.match", "headers", False),
+    ("amq.rabbitmq.trace", "topic", True),
+)
+"""What every virtual host has from the start: name, type, internal."""
+
+
+class Exchange:
+    """An exchange and the bindings from it."""
+
+    __slots__ = ("alternate", "bindings", "fact", "index", "name")
+
+    def __init__(self, fact: ExchangeFact, profile: Profile) -> None:
+        self.fact = fact
+        self.name = fact.name
+        self.alternate: str | None = fact.arguments.get(ALTERNATE_EXCHANGE)
+        self.index = EXCHANGE_TYPES[fact.type](profile)
+        self.bindings: dict[Binding, None] = {}
+        """Bindings from here, in their order."""
+
+    def add_binding(self, binding: Binding) -> None:
+        """A binding from here came."""
+        self.bindings[binding] = None
+        self.index.add(binding)
+
+    def remove_binding(self, binding: Binding) -> None:
+        """A binding from here went."""
+        del self.bindings[binding]
+        self.index.remove(binding)
+
+
+def exchange_named(name: str, vhost: str) -> str:
+    """How RabbitMQ's texts name an exchange."""
+    return f"exchange '{name}' in vhost '{vhost}'"
+
+
+def assert_equivalent_exchange(existing: ExchangeFact, received: ExchangeFact) -> None:
+    """Raise 406 unless a redeclaration says the same. Source: rabbit_exchange.erl, assert_equivalence."""
+    where = exchange_named(existing.name, existing.vhost)
+    for key in ("type", "durable", "auto_delete", "internal"):
+        assert_equivalent(described(getattr(existing, key)), described(getattr(received, key)), key, where)
+    assert_equivalent_arguments(existing.arguments, received.arguments, ALTERNATE_EXCHANGE, where)

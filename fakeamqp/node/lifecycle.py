@@ -1,0 +1,114 @@
+"""How things end, and what their end brings about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fakeamqp.node.bindings import Binding, Destination
+from fakeamqp.node.channels import Channel, Settlement
+from fakeamqp.node.connections import Connection, Phase
+from fakeamqp.node.consumers import Consumer
+from fakeamqp.node.exchanges import Exchange
+from fakeamqp.node.facts import BindingFact
+from fakeamqp.node.queues import Queue
+from fakeamqp.node.settling import settle_deliveries
+from fakeamqp.node.vhosts import VirtualHost
+from fakeamqp.spec.methods import BasicCancel, EndOfStream, Method
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+
+
+def delete_queue(node: Node, queue: Queue) -> int:
+    """A queue goes, with its messages, consumers and bindings; returns how many messages were ready."""
+    vhost = node.vhosts[queue.fact.vhost]
+    ready = len(queue.backlog)
+    for consumer in list(queue.consumers):
+        remove_consumer(node, consumer)
+        connection = consumer.channel.connection
+        if connection.is_running and connection.can("consumer_cancel_notify"):
+            consumer.channel.send(BasicCancel(consumer.tag, True))
+    unbind_all(node, vhost, vhost.bindings_to(Destination("queue", queue.name)))
+    queue.close()
+    node.retract(queue.fact)
+    return ready
+
+
+def delete_exchange(node: Node, exchange: Exchange) -> None:
+    """An exchange goes, with the bindings from it and to it; exchanges that it leaves unused follow."""
+    vhost = node.vhosts[exchange.fact.vhost]
+    for binding in list(exchange.bindings):
+        node.retract(BindingFact(vhost.name, binding))
+    to = vhost.bindings_to(Destination("exchange", exchange.name))
+    for binding in to:
+        node.retract(BindingFact(vhost.name, binding))
+    node.retract(exchange.fact)
+    delete_unused_exchanges(node, vhost, to)
+
+
+def unbind_all(node: Node, vhost: VirtualHost, bindings: list[Binding]) -> None:
+    """Bindings go; auto-delete exchanges that lose their last one follow."""
+    for binding in bindings:
+        node.retract(BindingFact(vhost.name, binding))
+    delete_unused_exchanges(node, vhost, bindings)
+
+
+def delete_unused_exchanges(node: Node, vhost: VirtualHost, unbound: list[Binding]) -> None:
+    """Of the sources of these former bindings, delete those that are auto-delete and have no binding left."""
+    todo = list(unbound)
+    for binding in todo:
+        exchange = vhost.exchanges.get(binding.source)
+        if exchange is None or not exchange.fact.auto_delete or exchange.bindings:
+            continue
+        to = vhost.bindings_to(Destination("exchange", exchange.name))
+        for each in to:
+            node.retract(BindingFact(vhost.name, each))
+        node.retract(exchange.fact)
+        todo += to
+
+
+def remove_consumer(node: Node, consumer: Consumer) -> None:
+    """A consumer goes; what it holds stays unacknowledged."""
+    del consumer.channel.consumers[consumer.tag]
+    queue = consumer.queue
+    queue.consumers.remove(consumer)
+    if queue.exclusive_consumer is consumer:
+        queue.exclusive_consumer = None
+    node.touch(queue)
+
+
+def end_channel(node: Node, channel: Channel) -> None:
+    """A channel ends: its consumers go, and what they held is ready again. Nothing is sent."""
+    for consumer in list(channel.consumers.values()):
+        remove_consumer(node, consumer)
+    held = [*channel.unacked.values()]
+    if channel.transaction is not None:
+        held += [each for settlement in channel.transaction.settlements for each in settlement.deliveries]
+        channel.transaction = None
+    channel.unacked.clear()
+    node.forget_awaiting(channel)
+    settle_deliveries(node, channel, Settlement(held, acknowledged=False, requeue=True))
+
+
+def end_channels(node: Node, connection: Connection) -> None:
+    """All of a connection's channels end, and its exclusive queues with them."""
+    for channel in list(connection.channels.values()):
+        end_channel(node, channel)
+    connection.channels.clear()
+    if connection.vhost is not None:
+        for queue in [each for each in connection.vhost.queues.values() if each.owner == connection.id]:
+            delete_queue(node, queue)
+
+
+def end_connection(node: Node, connection: Connection, farewell: Method | None = None) -> None:
+    """A connection is over; `farewell` is the last the client hears before the stream ends."""
+    if connection.phase is Phase.CLOSED:
+        return
+    connection.phase = Phase.CLOSED
+    end_channels(node, connection)
+    node.connections.pop(connection.id, None)
+    if connection.timer is not None:
+        connection.timer.cancel()
+    if farewell is not None:
+        connection.send(farewell)
+    connection.send(EndOfStream())

@@ -1,0 +1,261 @@
+"""The node: methods in, methods out."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+
+from fakeamqp.node import sessions
+from fakeamqp.node.access import Access
+from fakeamqp.node.apply import APPLY, RETRACT, recover
+from fakeamqp.node.arguments import DELIVERY_COUNT
+from fakeamqp.node.channels import Channel
+from fakeamqp.node.confirms import Awaiting, release
+from fakeamqp.node.connections import Connection
+from fakeamqp.node.consumers import Consumer
+from fakeamqp.node.dispatch import dispatch
+from fakeamqp.node.facts import Fact
+from fakeamqp.node.journal import Journal
+from fakeamqp.node.lifecycle import delete_queue, end_connection
+from fakeamqp.node.messages import NO_EXPIRY_US, Entry
+from fakeamqp.node.profile import Profile
+from fakeamqp.node.queues import Deliver, Effect, Expired, Queue, WakeAt
+from fakeamqp.node.survival import survives, survives_entry
+from fakeamqp.node.timers import Timer, Timers
+from fakeamqp.node.vhosts import VirtualHost
+from fakeamqp.spec.errors import HardError
+from fakeamqp.spec.methods import BasicDeliver, Method
+from fakeamqp.spec.properties import BasicProperties
+from fakeamqp.spec.tables import LongLong
+
+
+class Node:
+    """One running RabbitMQ instance, built from its journal.
+
+    `new_name()` must return 22 fresh characters each time; generated names are made of them. `sync_interval_us` is
+    how long message records may wait for the disk; with 0 they are safe at the end of each turn.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        journal: Journal,
+        *,
+        new_name: Callable[[], str],
+        now_us: int = 0,
+        sync_interval_us: int = 0,
+    ) -> None:
+        self.profile = profile
+        self.journal = journal
+        self.new_name = new_name
+        self.now_us = now_us
+        self.timers = Timers()
+        self.access = Access()
+        self.vhosts: dict[str, VirtualHost] = {}
+        self.connections: dict[int, Connection] = {}
+        self.awaiting: list[Awaiting] = []
+        """Answers that must not be given before the journal has reached their position."""
+        self._sync_interval_us = sync_interval_us
+        self._connection_numbers = itertools.count(1)
+        self._dirty: deque[Queue] = deque()
+        self._sync_timer: Timer | None = None
+        recover(self, journal)
+
+    # -- clients ------------------------------------------------------------------------------------------------
+
+    def connect(self, now_us: int) -> Connection:
+        """A client has opened a stream and sent a protocol header; the answer is in the connection's outbox."""
+        self.advance(now_us)
+        number = next(self._connection_numbers)
+        connection = Connection(number, f"127.0.0.1:{49151 + number} -> 127.0.0.1:5672")
+        connection.heard_us = now_us
+        self.connections[number] = connection
+        sessions.start(self, connection)
+        return connection
+
+    def handle(self, connection: Connection, channel_number: int, method: Method, now_us: int) -> None:
+        """A client's method: run it, and all that follows from it, to quiescence.
+
+        Refusals are Close methods in the outbox. Raises UnsupportedFeature, with nothing changed, for what RabbitMQ
+        can do and this node cannot.
+        """
+        if now_us >= self.timers.next_us:
+            self.advance(now_us)
+        self.now_us = connection.heard_us = now_us
+        dispatch(self, connection, channel_number, method)
+        if self._dirty or self.journal.tail or self.awaiting:
+            self.finish_turn()
+
+    def disconnect(self, connection: Connection, now_us: int) -> None:
+        """A client's stream is gone, with or without a goodbye."""
+        self.advance(now_us)
+        end_connection(self, connection)
+        self.finish_turn()
+
+    def shut_down(self, now_us: int) -> None:
+        """Stop gracefully: every client is told, and everything pending reaches the journal."""
+        self.advance(now_us)
+        for connection in list(self.connections.values()):
+            self.force_close(connection, "broker forced connection closure with reason 'shutdown'")
+            end_connection(self, connection)
+        self.finish_turn()
+        self.journal.sync()
+        self.journal.was_shut_down = True
+
+    def force_close(self, connection: Connection, reason: str) -> None:
+        """Close a connection by the operator's will."""
+        if connection.is_running:
+            sessions.close_connection(self, connection, HardError(320, reason), None)
+        else:
+            end_connection(self, connection)
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> int | None:
+        """When the node next wants to do something by itself, in microseconds."""
+        return self.timers.next_deadline()
+
+    def advance(self, to_us: int) -> None:
+        """Let time pass: each timer fires at its own time, in a turn of its own."""
+        while (timer := self.timers.pop_due(to_us)) is not None:
+            self.now_us = max(self.now_us, timer.at_us)
+            assert timer.action is not None
+            timer.action()
+            self.finish_turn()
+        self.now_us = max(self.now_us, to_us)
+
+    def keep_alive(self, until_us: int) -> None:
+        """Clients are alive and will have sent their heartbeats up to this time."""
+        for connection in self.connections.values():
+            connection.heard_us = max(connection.heard_us, until_us)
+
+    # -- turns --------------------------------------------------------------------------------------------------
+
+    def touch(self, queue: Queue) -> None:
+        """Something changed that a queue may have to react to before the turn ends."""
+        if not queue.is_dirty:
+            queue.is_dirty = True
+            self._dirty.append(queue)
+
+    def finish_turn(self) -> None:
+        """Bring a turn to its end: no queue has anything left to do, and what may be answered is answered."""
+        while self._dirty:
+            queue = self._dirty.popleft()
+            queue.is_dirty = False
+            for effect in queue.run(self.now_us):
+                self._interpret(queue, effect)
+        if self.journal.tail:
+            if not self._sync_interval_us:
+                self.journal.sync()
+            elif self._sync_timer is None:
+                self._sync_timer = self.timers.at(self.now_us + self._sync_interval_us, self._sync)
+        if self.awaiting:
+            release(self)
+
+    def _sync(self) -> None:
+        self._sync_timer = None
+        self.journal.sync()
+
+    def _interpret(self, queue: Queue, effect: Effect) -> None:
+        if type(effect) is Deliver:
+            self._deliver(effect.consumer, effect.entry)
+        elif type(effect) is Expired:
+            queue.drop(effect.entry)
+            self.retract_entry(effect.entry)
+        elif type(effect) is WakeAt:
+            self._wake(queue, effect.at_us)
+        else:
+            delete_queue(self, queue)
+
+    def _wake(self, queue: Queue, at_us: int) -> None:
+        def wake() -> None:
+            queue.wake_timer = None
+            self.touch(queue)
+
+        if queue.wake_timer is not None:
+            if queue.wake_timer.at_us == at_us:
+                return
+            queue.wake_timer.cancel()
+        queue.wake_timer = self.timers.at(at_us, wake)
+
+    def _deliver(self, consumer: Consumer, entry: Entry) -> None:
+        message = entry.message
+        redelivered = entry.is_redelivered
+        tag = self.hand_out(entry, consumer.channel, consumer, no_ack=consumer.no_ack)
+        consumer.channel.send(
+            BasicDeliver(
+                consumer.tag,
+                tag,
+                redelivered,
+                message.exchange,
+                message.routing_key,
+                self.delivered_properties(entry),
+                message.body,
+            )
+        )
+
+    def hand_out(self, entry: Entry, channel: Channel, consumer: Consumer | None, *, no_ack: bool) -> int:
+        """An entry that was taken goes to a client; returns its delivery tag."""
+        if no_ack:
+            entry.queue.drop(entry)
+            self.retract_entry(entry)
+            return channel.next_tag()
+        if entry.survives:
+            self.mark_delivered(entry)
+        return channel.hold(entry, consumer)
+
+    def delivered_properties(self, entry: Entry) -> BasicProperties:
+        """A message's properties as its receiver gets them: a quorum queue counts returns in a header."""
+        properties = entry.message.properties
+        if not entry.queue.is_quorum or not (entry.deliveries or self.profile.quorum_counts_from_first_delivery):
+            return properties
+        return properties.replace(headers={**(properties.headers or {}), DELIVERY_COUNT: LongLong(entry.deliveries)})
+
+    # -- the one door to what is true ----------------------------------------------------------------------------
+
+    def commit(self, fact: Fact) -> None:
+        """A fact holds from now on: in memory, and in the journal if it survives."""
+        APPLY[type(fact)](self, fact)
+        if survives(self, fact):
+            self.journal.put(fact)
+
+    def retract(self, fact: Fact) -> None:
+        """A fact holds no longer."""
+        RETRACT[type(fact)](self, fact)
+        self.journal.delete(fact)
+
+    def commit_entry(self, entry: Entry) -> None:
+        """A message is in a queue from now on."""
+        queue = entry.queue
+        queue.backlog.append(entry)
+        if survives_entry(entry):
+            entry.survives = True
+            self.journal.add_entry(queue.key, entry)
+        if queue.had_consumer or entry.expires_us != NO_EXPIRY_US:
+            self.touch(queue)
+
+    def retract_entry(self, entry: Entry) -> None:
+        """A message has left its queue; the queue knows already."""
+        if entry.survives:
+            self.journal.remove_entry(entry.queue.key, entry)
+
+    def mark_delivered(self, entry: Entry) -> None:
+        """Somebody has seen a message: should it come back after a restart, it says so."""
+        if entry.survives:
+            self.journal.mark_delivered(entry.queue.key, entry)
+
+    def forget_awaiting(self, channel: Channel) -> None:
+        """A channel is over: nobody waits for its answers."""
+        self.awaiting[:] = [each for each in self.awaiting if each.channel is not channel]
+
+    # -- invariants ---------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Assert what must hold between turns."""
+        assert not self._dirty
+        for vhost in self.vhosts.values():
+            vhost.check()
+        for connection in self.connections.values():
+            for channel in connection.channels.values():
+                channel.check()

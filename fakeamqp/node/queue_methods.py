@@ -1,0 +1,117 @@
+"""Class queue, but for its bindings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fakeamqp.node.arguments import QUEUE_TYPE, parse_queue_arguments
+from fakeamqp.node.channels import Channel
+from fakeamqp.node.facts import QueueFact
+from fakeamqp.node.lifecycle import delete_queue
+from fakeamqp.node.names import queue_meant, refuse_reserved, stripped
+from fakeamqp.node.permissions import check_queue
+from fakeamqp.node.queues import Queue, assert_equivalent_queue, assert_may_use, queue_named
+from fakeamqp.spec.errors import not_implemented, precondition_failed
+from fakeamqp.spec.methods import (
+    QueueDeclare,
+    QueueDeclareOk,
+    QueueDelete,
+    QueueDeleteOk,
+    QueuePurge,
+    QueuePurgeOk,
+)
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+
+
+def declare(node: Node, channel: Channel, method: QueueDeclare) -> None:
+    """queue.declare."""
+    queue = _declare_passively(channel, method) if method.passive else _declare_actively(node, channel, method)
+    channel.last_queue = queue.name
+    if not method.nowait:
+        channel.send(QueueDeclareOk(queue.name, len(queue.backlog), len(queue.consumers)))
+
+
+def _declare_passively(channel: Channel, method: QueueDeclare) -> Queue:
+    queue = channel.connection.world.queue(stripped(method.queue))
+    assert_may_use(queue.fact, channel.connection.id)
+    return queue
+
+
+def _declare_actively(node: Node, channel: Channel, method: QueueDeclare) -> Queue:
+    vhost = channel.connection.world
+    name = stripped(method.queue)
+    if name:
+        refuse_reserved("queue", name)
+    else:
+        if method.arguments.get(QUEUE_TYPE) == "quorum":
+            raise precondition_failed("Cannot declare a server-named queue for type rabbit_quorum_queue")
+        name = f"amq.gen-{node.new_name()}"
+    check_queue(node, channel, "configure", name)
+    owner = channel.connection.id if method.exclusive else None
+    # An exclusive queue goes with its connection whatever it was declared as; RabbitMQ stores it as not durable.
+    durable = method.durable and not method.exclusive
+    fact = QueueFact(vhost.name, name, durable, owner, method.auto_delete, method.arguments)
+    existing = vhost.queues.get(name)
+    if existing is not None:
+        assert_equivalent_queue(existing.fact, fact, node.profile)
+        return existing
+    _check_arguments(fact)
+    node.commit(fact)
+    return vhost.queues[name]
+
+
+def _check_arguments(fact: QueueFact) -> None:
+    where = queue_named(fact.name, fact.vhost)
+    if parse_queue_arguments(fact.arguments, where).queue_type == "quorum":
+        refused = {
+            "auto-delete": fact.auto_delete,
+            "exclusive-owner": fact.owner is not None,
+            "non-durable": not fact.durable,
+        }
+        for reason, applies in refused.items():
+            if applies:
+                raise precondition_failed(f"invalid property '{reason}' for {where}")
+
+
+def purge(node: Node, channel: Channel, method: QueuePurge) -> None:
+    """queue.purge: every ready message goes; what is unacknowledged stays."""
+    name = queue_meant(channel, method.queue)
+    check_queue(node, channel, "read", name)
+    queue = channel.connection.world.queue(name)
+    assert_may_use(queue.fact, channel.connection.id)
+    purged = queue.backlog.clear()
+    for entry in purged:
+        node.retract_entry(entry)
+    if not method.nowait:
+        channel.send(QueuePurgeOk(len(purged)))
+
+
+def delete(node: Node, channel: Channel, method: QueueDelete) -> None:
+    """queue.delete; deleting what does not exist succeeds."""
+    name = queue_meant(channel, method.queue)
+    check_queue(node, channel, "configure", name)
+    queue = channel.connection.world.queues.get(name)
+    deleted = 0
+    if queue is not None:
+        assert_may_use(queue.fact, channel.connection.id)
+        _refuse_if_needed(queue, method)
+        deleted = delete_queue(node, queue)
+    if not method.nowait:
+        channel.send(QueueDeleteOk(deleted))
+
+
+def _refuse_if_needed(queue: Queue, method: QueueDelete) -> None:
+    where = queue_named(queue.name, queue.fact.vhost)
+    if queue.is_quorum:
+        for flag, is_set in (("if-unused", method.if_unused), ("if-empty", method.if_empty)):
+            if is_set:
+                raise not_implemented(
+                    f"cannot delete {where}. queue.delete operations with {flag} flag set "
+                    "are not supported by quorum queues"
+                )
+    if method.if_empty and len(queue.backlog):
+        raise precondition_failed(f"{where} not empty")
+    if method.if_unused and len(queue.consumers):
+        raise precondition_failed(f"{where} in use")

@@ -1,0 +1,196 @@
+"""Class connection and class channel: how sessions begin and end, and where errors become Close methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fakeamqp.node.channels import Channel
+from fakeamqp.node.connections import (
+    CHANNEL_MAX,
+    FRAME_MAX,
+    FRAME_MIN_SIZE,
+    HEARTBEAT_S,
+    Connection,
+    Phase,
+)
+from fakeamqp.node.lifecycle import end_channel, end_channels, end_connection
+from fakeamqp.node.sasl import MECHANISMS, login_and_password
+from fakeamqp.spec.errors import AMQPError, HardError, channel_error, not_allowed, not_implemented
+from fakeamqp.spec.methods import (
+    ChannelClose,
+    ChannelCloseOk,
+    ChannelFlow,
+    ChannelFlowOk,
+    ChannelOpen,
+    ChannelOpenOk,
+    ConnectionClose,
+    ConnectionCloseOk,
+    ConnectionOpen,
+    ConnectionOpenOk,
+    ConnectionStart,
+    ConnectionStartOk,
+    ConnectionTune,
+    ConnectionTuneOk,
+    ConnectionUpdateSecret,
+    ConnectionUpdateSecretOk,
+    Heartbeat,
+    Method,
+)
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+
+CAPABILITIES = (
+    "publisher_confirms",
+    "exchange_exchange_bindings",
+    "basic.nack",
+    "consumer_cancel_notify",
+    "connection.blocked",
+    "consumer_priorities",
+    "authentication_failure_close",
+    "per_consumer_qos",
+    "direct_reply_to",
+)
+
+
+def start(node: Node, connection: Connection) -> None:
+    """The protocol header has arrived."""
+    properties: dict[str, Any] = {
+        "capabilities": dict.fromkeys(CAPABILITIES, True),
+        "cluster_name": "rabbit@localhost",
+        "copyright": "Copyright (c) 2007-2024 Broadcom Inc and/or its subsidiaries",
+        "information": "Licensed under the MPL 2.0. Website: https://rabbitmq.com",
+        "platform": f"Erlang/OTP {node.profile.erlang_version}",
+        "product": "RabbitMQ",
+        "version": node.profile.full_version,
+    }
+    connection.send(ConnectionStart(0, 9, properties, MECHANISMS[node.profile.version], "en_US"))
+
+
+def start_ok(node: Node, connection: Connection, method: ConnectionStartOk) -> None:
+    """connection.start-ok: who are you?"""
+    connection.client_properties = method.client_properties
+    credentials = login_and_password(method.mechanism, method.response)
+    if credentials is None:
+        end_connection(node, connection)
+        return
+    user, password = credentials
+    if not node.access.authenticate(user, password):
+        _refuse_login(node, connection, method.mechanism)
+        return
+    connection.user = user
+    connection.phase = Phase.TUNING
+    connection.send(ConnectionTune(CHANNEL_MAX, FRAME_MAX, HEARTBEAT_S))
+
+
+def _refuse_login(node: Node, connection: Connection, mechanism: str) -> None:
+    # A client that does not announce the capability learns nothing; its stream just ends.
+    if not connection.can("authentication_failure_close"):
+        end_connection(node, connection)
+        return
+    text = f"Login was refused using authentication mechanism {mechanism}. For details see the broker logfile."
+    close_connection(node, connection, HardError(403, text), None)
+
+
+def tune_ok(node: Node, connection: Connection, method: ConnectionTuneOk) -> None:
+    """connection.tune-ok: a client may lower what was offered, and whoever raises it is dropped."""
+    if not (1 <= method.channel_max <= CHANNEL_MAX and FRAME_MIN_SIZE <= method.frame_max <= FRAME_MAX):
+        end_connection(node, connection)
+        return
+    connection.channel_max = method.channel_max
+    connection.phase = Phase.OPENING
+    if method.heartbeat:
+        connection.heartbeat_us = method.heartbeat * 1_000_000
+        _arm_heartbeat(node, connection)
+
+
+def _arm_heartbeat(node: Node, connection: Connection) -> None:
+    # Sent every half of the timeout; after two timeouts of silence the client counts as dead.
+    # Source: rabbit_heartbeat.erl.
+    def beat() -> None:
+        if node.now_us - connection.heard_us > 2 * connection.heartbeat_us:
+            end_connection(node, connection)
+            return
+        if not (connection.outbox and isinstance(connection.outbox[-1][1], Heartbeat)):
+            connection.send(Heartbeat())  # nobody needs two in a row to learn that the server is alive
+        _arm_heartbeat(node, connection)
+
+    at_us = node.now_us + connection.heartbeat_us // 2
+    connection.timer = node.timers.at(at_us, beat, is_housekeeping=True)
+
+
+def open_vhost(node: Node, connection: Connection, method: ConnectionOpen) -> None:
+    """connection.open: into a virtual host."""
+    name = method.virtual_host
+    vhost = node.vhosts.get(name)
+    if vhost is None:
+        raise not_allowed(f"vhost {name} not found")
+    if not node.access.may_enter(connection.user, name):
+        raise not_allowed(f"access to vhost '{name}' refused for user '{connection.user}'")
+    connection.vhost = vhost
+    connection.phase = Phase.RUNNING
+    connection.send(ConnectionOpenOk())
+
+
+def close(node: Node, connection: Connection, method: ConnectionClose) -> None:
+    """connection.close by the client."""
+    end_connection(node, connection, ConnectionCloseOk())
+
+
+def update_secret(node: Node, connection: Connection, method: ConnectionUpdateSecret) -> None:
+    """connection.update-secret: for credentials that expire; the internal ones do not, so nothing changes."""
+    connection.send(ConnectionUpdateSecretOk())
+
+
+def assert_room_for_channel(connection: Connection) -> None:
+    """Raise 530 where a client has as many channels as were negotiated."""
+    if len(connection.channels) >= connection.channel_max:
+        raise HardError(
+            530,
+            f"number of channels opened ({len(connection.channels)}) has reached "
+            f"the negotiated channel_max ({connection.channel_max})",
+            names_method=False,
+        )
+
+
+def open_channel(connection: Connection, number: int) -> None:
+    """channel.open."""
+    channel = connection.channels[number] = Channel(connection, number)
+    channel.send(ChannelOpenOk())
+
+
+def reopen_channel(node: Node, channel: Channel, method: ChannelOpen) -> None:
+    """channel.open on an open channel."""
+    raise channel_error("second 'channel.open' seen")
+
+
+def close_channel_by_client(node: Node, channel: Channel, method: ChannelClose) -> None:
+    """channel.close by the client."""
+    end_channel(node, channel)
+    del channel.connection.channels[channel.number]
+    channel.send(ChannelCloseOk())
+
+
+def flow(node: Node, channel: Channel, method: ChannelFlow) -> None:
+    """channel.flow: RabbitMQ lets nobody stop it."""
+    if not method.active:
+        raise not_implemented("active=false")
+    channel.send(ChannelFlowOk(True))
+
+
+def close_channel(node: Node, channel: Channel, error: AMQPError, method: Method) -> None:
+    """A soft error: the channel ends, and the client is told why."""
+    end_channel(node, channel)
+    channel.is_closing = True
+    channel.send(ChannelClose(error.code, error.text, *_blamed(error, method)))
+
+
+def close_connection(node: Node, connection: Connection, error: AMQPError, method: Method | None) -> None:
+    """A hard error: every channel ends, and the client is told why. The stream ends once it has answered."""
+    end_channels(node, connection)
+    connection.phase = Phase.CLOSING
+    connection.send(ConnectionClose(error.code, error.text, *_blamed(error, method)))
+
+
+def _blamed(error: AMQPError, method: Method | None) -> tuple[int, int]:
+    return method.INDEX if method is not None and error.names_method else (0, 0)

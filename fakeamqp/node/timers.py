@@ -1,0 +1,70 @@
+"""Timers: what the node wants to do later, in (time, sequence) order."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+
+NEVER_US = 2**62
+"""A time that does not come."""
+
+
+class Timer:
+    """One thing to do at one time, once; can be cancelled."""
+
+    __slots__ = ("action", "at_us", "is_housekeeping", "sequence")
+
+    def __init__(self, at_us: int, sequence: int, action: Callable[[], None], is_housekeeping: bool) -> None:
+        self.at_us = at_us
+        self.sequence = sequence
+        self.action: Callable[[], None] | None = action
+        self.is_housekeeping = is_housekeeping
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.at_us, self.sequence) < (other.at_us, other.sequence)
+
+    def cancel(self) -> None:
+        """Never fire. Cancelling twice, or after it fired, does nothing."""
+        self.action = None
+
+
+class Timers:
+    """A heap of timers. `next_us` is when the earliest may fire: an early guess where that one was cancelled."""
+
+    __slots__ = ("_heap", "_sequence", "next_us")
+
+    def __init__(self) -> None:
+        self._heap: list[Timer] = []
+        self._sequence = itertools.count()
+        self.next_us = NEVER_US
+
+    def at(self, at_us: int, action: Callable[[], None], *, is_housekeeping: bool = False) -> Timer:
+        """Do `action` at this time. Housekeeping keeps things alive but brings no program any further."""
+        timer = Timer(at_us, next(self._sequence), action, is_housekeeping)
+        heapq.heappush(self._heap, timer)
+        self.next_us = self._heap[0].at_us
+        return timer
+
+    def pop_due(self, now_us: int) -> Timer | None:
+        """Take the earliest timer that is due, if any."""
+        self._drop_cancelled()
+        if not self._heap or self._heap[0].at_us > now_us:
+            return None
+        timer = heapq.heappop(self._heap)
+        self._drop_cancelled()
+        return timer
+
+    def next_deadline(self) -> int | None:
+        """When the earliest timer fires, in microseconds."""
+        self._drop_cancelled()
+        return self._heap[0].at_us if self._heap else None
+
+    def has_work(self) -> bool:
+        """Whether any timer waits that is not mere housekeeping."""
+        return any(each.action is not None and not each.is_housekeeping for each in self._heap)
+
+    def _drop_cancelled(self) -> None:
+        while self._heap and self._heap[0].action is None:
+            heapq.heappop(self._heap)
+        self.next_us = self._heap[0].at_us if self._heap else NEVER_US

@@ -1,0 +1,326 @@
+"""The broker that a user holds: what survives when its node dies."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from fakeamqp.node import operator
+from fakeamqp.node.journal import Journal
+from fakeamqp.node.node import Node
+from fakeamqp.node.profile import profile_of
+from fakeamqp.simulation.chance import SeededChooser, generated_name
+from fakeamqp.simulation.clock import Clock, to_us
+from fakeamqp.simulation.network import Stream
+from fakeamqp.simulation.snapshots import (
+    BindingSnapshot,
+    ConsumerSnapshot,
+    ExchangeSnapshot,
+    QueueSnapshot,
+    VirtualHostSnapshot,
+    vhost_snapshot,
+)
+from fakeamqp.simulation.trace import Event, Trace
+from fakeamqp.simulation.waiting import Waiter
+from fakeamqp.spec.errors import Misuse
+
+if TYPE_CHECKING:
+    import pika
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+EVERYTHING = ".*"
+GUEST = "guest"
+
+
+class Broker:
+    """A RabbitMQ in memory.
+
+    As a context manager or decorator it redirects every pika connection made meanwhile to itself, whatever host and
+    port the program names; `connect` works without. Arguments:
+
+    - version: which RabbitMQ it behaves as, "3.10" or "4.0"
+    - seed: all chance is drawn from it; the same seed gives the same run
+    - vhosts: virtual hosts that exist from the start besides "/"; guest may do everything in each
+    - users: name -> password; like guest, who exists always, they may do everything in these virtual hosts
+    - sync_interval: seconds for which message records may wait for the disk. With 0 a message is safe as soon as
+      it is published; otherwise confirms come later, and a crash loses part of what was not yet safe
+    - trace_limit: how many of the last events `trace` keeps; None keeps all
+    """
+
+    def __init__(
+        self,
+        *,
+        version: str = "4.0",
+        seed: int = 0,
+        vhosts: Iterable[str] = ("/",),
+        users: Mapping[str, str] | None = None,
+        sync_interval: float = 0.0,
+        trace_limit: int | None = 1000,
+    ) -> None:
+        self.version = version
+        self.seed = seed
+        self.chooser = SeededChooser(seed)
+        self.clock = Clock()
+        self.trace = Trace(trace_limit)
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.thread = threading.current_thread()
+        self.loops: list[Waiter] = []
+        """Event loops of clients, in the order in which they were made."""
+        self.node: Node | None = None
+        self._profile = profile_of(version)
+        self._sync_interval_us = to_us(sync_interval)
+        self._journal = Journal()
+        self._streams: list[Stream] = []
+        self._redirection: contextlib.AbstractContextManager[None] | None = None
+        self._boot()
+        self._furnish(vhosts, users or {})
+
+    def _furnish(self, vhosts: Iterable[str], users: Mapping[str, str]) -> None:
+        names = list(dict.fromkeys(("/", *([vhosts] if isinstance(vhosts, str) else vhosts))))
+        for name in names:
+            self.add_vhost(name)
+        self.add_user(GUEST, GUEST, tags=("administrator",))
+        for user, password in users.items():
+            self.add_user(user, password)
+        for user in (GUEST, *users):
+            for name in names:
+                self.set_permissions(user, EVERYTHING, EVERYTHING, EVERYTHING, vhost=name)
+
+    # -- pika ---------------------------------------------------------------------------------------------------
+
+    def connect(self, parameters: Any = None) -> pika.BlockingConnection:
+        """A pika.BlockingConnection to this broker, without redirecting any other.
+
+        `parameters` is what pika.BlockingConnection takes. Raises what that raises.
+        """
+        from fakeamqp.clients.blocking import connect
+
+        return connect(self, parameters)
+
+    def __enter__(self) -> Broker:
+        from fakeamqp.clients.redirection import redirect
+
+        redirection = redirect(self)
+        redirection.__enter__()
+        self._redirection = redirection
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        assert self._redirection is not None
+        redirection, self._redirection = self._redirection, None
+        redirection.__exit__(*exc_info)
+
+    def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        """As a decorator: redirect pika while the function runs."""
+
+        @functools.wraps(function)
+        def redirected(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            with self:
+                return function(*args, **kwargs)
+
+        return redirected
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """Virtual time: seconds since the broker was made."""
+        return self.clock.seconds
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual time pass while the programs hold still, connected and healthy: whatever expires, expires.
+
+        Timers of the programs themselves (pika's call_later) fire when those next process events.
+        """
+        span_us = to_us(seconds)
+        with self.lock:
+            if self.node is not None:
+                self.node.keep_alive(self.clock.now_us + span_us)
+            self.move_clock(self.clock.now_us + span_us)
+            self.notify()
+
+    def move_clock(self, to_us: int) -> None:
+        """Set the clock forward, and let the node do what it wanted to do by then. For doors."""
+        self.clock.now_us = max(self.clock.now_us, to_us)
+        if self.node is not None:
+            self.node.advance(self.clock.now_us)
+
+    def next_deadline(self) -> int | None:
+        """When the node next wants to do something by itself, microseconds. For doors."""
+        return None if self.node is None else self.node.next_deadline()
+
+    def has_work(self) -> bool:
+        """Whether the node's timers may bring any program further. For doors."""
+        return self.node is not None and self.node.timers.has_work()
+
+    # -- life and death -----------------------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a node that answers."""
+        return self.node is not None
+
+    def stop(self) -> None:
+        """Shut the node down gracefully: clients are told (320), and what RabbitMQ keeps is kept."""
+        with self.lock:
+            node = self._running_node("stop")
+            node.shut_down(self.clock.now_us)
+            self._leave("the broker is stopped")
+
+    def crash(self) -> None:
+        """Kill the node: streams break, memory is lost, and of the disk's unsynced tail chance keeps a part."""
+        with self.lock:
+            self._running_node("crash")
+            pending = self._journal.pending().items()
+            self._journal.lose_tail({queue: self.chooser.choose("crash", count + 1) for queue, count in pending})
+            for stream in self._streams:
+                stream.break_off()
+            self._leave("the broker has crashed")
+
+    def restart(self) -> None:
+        """Start a node again, on what the last one left behind."""
+        with self.lock:
+            if self.node is not None:
+                raise Misuse("the broker is running; call stop() or crash() before restart()")
+            self._boot()
+            self._note("the broker is started again")
+
+    def _boot(self) -> None:
+        self.node = Node(
+            self._profile,
+            self._journal,
+            new_name=lambda: generated_name(self.chooser, "names"),
+            now_us=self.clock.now_us,
+            sync_interval_us=self._sync_interval_us,
+        )
+
+    def _leave(self, what: str) -> None:
+        self.node = None
+        self._note(what)
+        self.notify()
+        self._streams.clear()
+
+    def _running_node(self, purpose: str) -> Node:
+        if self.node is None:
+            raise Misuse(f"the broker is down; call restart() before {purpose}()")
+        return self.node
+
+    # -- streams ------------------------------------------------------------------------------------------------
+
+    def open_stream(self, on_readable: Callable[[], None] | None = None) -> Stream:
+        """A client connects. Raises ConnectionRefusedError while the node is down. For doors."""
+        with self.lock:
+            if self.node is None:
+                raise ConnectionRefusedError(111, "Connection refused")
+            stream = Stream(self, self.node, on_readable)
+            self._streams.append(stream)
+            return stream
+
+    def forget_stream(self, stream: Stream) -> None:
+        """A client has gone. For doors."""
+        if stream in self._streams:
+            self._streams.remove(stream)
+
+    def notify(self) -> None:
+        """Wake whoever waits for what may have happened. The caller holds the lock. For doors."""
+        self.changed.notify_all()
+        for stream in self._streams:
+            if stream.on_readable is not None and stream.is_readable():
+                stream.on_readable()
+
+    def _note(self, what: str) -> None:
+        self.trace.record(Event(self.clock.now_us, 0, 0, what, None))
+
+    # -- what is there ------------------------------------------------------------------------------------------
+
+    def vhost(self, name: str = "/") -> VirtualHostSnapshot:
+        """A virtual host as it is now. Raises Misuse if there is none, or while the broker is down."""
+        with self.lock:
+            return vhost_snapshot(operator.existing_vhost(self._running_node("vhost"), name))
+
+    def vhosts(self) -> list[VirtualHostSnapshot]:
+        """All virtual hosts as they are now."""
+        with self.lock:
+            return [vhost_snapshot(vhost) for vhost in self._running_node("vhosts").vhosts.values()]
+
+    def list_queues(self, vhost: str = "/") -> list[QueueSnapshot]:
+        """A virtual host's queues."""
+        return list(self.vhost(vhost).queues.values())
+
+    def list_exchanges(self, vhost: str = "/") -> list[ExchangeSnapshot]:
+        """A virtual host's exchanges, the predeclared ones too."""
+        return list(self.vhost(vhost).exchanges.values())
+
+    def list_bindings(self, vhost: str = "/") -> list[BindingSnapshot]:
+        """A virtual host's bindings, the default exchange's too, as rabbitmqctl lists them."""
+        found = self.vhost(vhost)
+        default = [BindingSnapshot("", "queue", queue, queue, {}) for queue in found.queues]
+        return [*default, *found.bindings]
+
+    def list_consumers(self, vhost: str = "/") -> list[ConsumerSnapshot]:
+        """A virtual host's consumers, by queue."""
+        return [consumer for queue in self.list_queues(vhost) for consumer in queue.consumers]
+
+    def check(self) -> None:
+        """Assert the node's invariants; for tests of fakeamqp itself."""
+        with self.lock:
+            self._running_node("check").check()
+
+    # -- the operator's commands, named as rabbitmqctl names them ---------------------------------------------------
+
+    def add_vhost(self, name: str) -> None:
+        """A new virtual host. guest may do everything in it, as whoever makes one through RabbitMQ's HTTP API may."""
+        self._operate("add_vhost", operator.add_vhost, name)
+        if self.node is not None and GUEST in self.node.access.users:
+            self.set_permissions(GUEST, EVERYTHING, EVERYTHING, EVERYTHING, vhost=name)
+
+    def delete_vhost(self, name: str) -> None:
+        """A virtual host goes, with all that is in it; its clients are disconnected (320)."""
+        self._operate("delete_vhost", operator.delete_vhost, name)
+
+    def add_user(self, name: str, password: str, tags: tuple[str, ...] = ()) -> None:
+        """A new user, without permissions."""
+        self._operate("add_user", operator.add_user, name, password, tags)
+
+    def change_password(self, name: str, password: str) -> None:
+        """A user's new password."""
+        self._operate("change_password", operator.change_password, name, password)
+
+    def set_user_tags(self, name: str, tags: tuple[str, ...]) -> None:
+        """A user's tags, instead of those before."""
+        self._operate("set_user_tags", operator.set_user_tags, name, tags)
+
+    def delete_user(self, name: str) -> None:
+        """A user goes, with all permissions and connections."""
+        self._operate("delete_user", operator.delete_user, name)
+
+    def set_permissions(self, user: str, configure: str, write: str, read: str, vhost: str = "/") -> None:
+        """What a user may do in a virtual host: three regular expressions on names of queues and exchanges."""
+        self._operate("set_permissions", operator.set_permissions, user, configure, write, read, vhost)
+
+    def clear_permissions(self, user: str, vhost: str = "/") -> None:
+        """A user may no longer enter a virtual host."""
+        self._operate("clear_permissions", operator.clear_permissions, user, vhost)
+
+    def set_topic_permissions(self, user: str, exchange: str, write: str, read: str, vhost: str = "/") -> None:
+        """Which routing keys a user may publish (write) and bind (read) with on a topic exchange."""
+        self._operate("set_topic_permissions", operator.set_topic_permissions, user, exchange, write, read, vhost)
+
+    def close_connections(self, reason: str, vhost: str | None = None) -> None:
+        """Disconnect every client, or those of one virtual host (320)."""
+        self._operate("close_connections", operator.close_connections, reason, vhost)
+
+    def _operate(self, name: str, command: Callable[..., None], *arguments: Any) -> None:
+        with self.lock:
+            node = self._running_node(name)
+            node.advance(self.clock.now_us)
+            command(node, *arguments)
+            node.finish_turn()
+            self._note(f"operator: {name} {' '.join(map(repr, arguments))}")
+            self.notify()

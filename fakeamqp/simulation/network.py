@@ -1,0 +1,79 @@
+"""The network: streams between clients and the node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fakeamqp.node.connections import Connection
+from fakeamqp.simulation.trace import Event
+from fakeamqp.spec.methods import Method
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+    from fakeamqp.simulation.broker import Broker
+
+
+class Stream:
+    """A client's way to the node, as a TCP connection would be, but for methods instead of bytes.
+
+    `on_readable` is called, from whatever thread, when there is something to receive or the stream is broken.
+    """
+
+    __slots__ = ("_broker", "_lock", "_node", "_trace", "connection", "is_broken", "on_readable")
+
+    def __init__(self, broker: Broker, node: Node, on_readable: Callable[[], None] | None) -> None:
+        self._broker = broker
+        self._lock = broker.lock
+        self._node = node
+        self._trace = broker.trace.record
+        self.on_readable = on_readable
+        self.is_broken = False
+        """Whether the peer is gone without a goodbye; what it said before can still be received."""
+        self.connection: Connection | None = None
+
+    def greet(self) -> None:
+        """Send the protocol header."""
+        with self._lock:
+            if self._node is self._broker.node:
+                self.connection = self._node.connect(self._broker.clock.now_us)
+            self._broker.notify()
+
+    def send(self, channel_number: int, method: Method) -> None:
+        """Send a method; it is lost where the node is gone.
+
+        Raises UnsupportedFeature, and has done nothing, for what fakeamqp cannot do.
+        """
+        connection = self.connection
+        with self._lock:
+            now_us = self._broker.clock.now_us
+            if connection is None or self._node is not self._broker.node:
+                return
+            self._trace(Event(now_us, connection.id, channel_number, "->", method))
+            self._node.handle(connection, channel_number, method, now_us)
+            self._broker.notify()
+
+    def is_readable(self) -> bool:
+        """Whether `receive` has something to give, or the end is there."""
+        return self.is_broken or (self.connection is not None and bool(self.connection.outbox))
+
+    def receive(self) -> tuple[int, Method] | None:
+        """The next method, with its channel number; None if there is none now."""
+        connection = self.connection
+        if connection is None or not connection.outbox:
+            return None
+        channel_number, method = connection.outbox.popleft()
+        self._trace(Event(self._broker.clock.now_us, connection.id, channel_number, "<-", method))
+        return channel_number, method
+
+    def close(self) -> None:
+        """Close this end; whatever had not been received is lost."""
+        with self._lock:
+            self._broker.forget_stream(self)
+            if self.connection is not None and self._node is self._broker.node:
+                self._node.disconnect(self.connection, self._broker.clock.now_us)
+            self._broker.notify()
+
+    def break_off(self) -> None:
+        """The peer has died."""
+        self.is_broken = True

@@ -1,0 +1,170 @@
+"""Snapshots: what a broker holds at one moment, as immutable values to assert on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fakeamqp.node.bindings import Binding
+from fakeamqp.node.consumers import Consumer
+from fakeamqp.node.exchanges import Exchange
+from fakeamqp.node.messages import Entry
+from fakeamqp.node.queues import Queue
+from fakeamqp.node.vhosts import VirtualHost
+from fakeamqp.spec.errors import Misuse
+from fakeamqp.spec.properties import BasicProperties
+from fakeamqp.spec.tables import copy_table
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class MessageSnapshot:
+    """A message in a queue."""
+
+    body: bytes
+    properties: BasicProperties
+    exchange: str
+    routing_key: str
+    redelivered: bool
+
+
+@dataclass(frozen=True)
+class ConsumerSnapshot:
+    """A consumer of a queue."""
+
+    tag: str
+    queue: str
+    connection: str
+    channel: int
+    exclusive: bool
+    no_ack: bool
+    prefetch_count: int
+    """0 means no limit."""
+    unacked: int
+    """Deliveries that it has not settled."""
+
+
+@dataclass(frozen=True)
+class QueueSnapshot:
+    """A queue: `messages` are ready, `unacked` are with somebody, oldest first."""
+
+    name: str
+    durable: bool
+    exclusive: bool
+    auto_delete: bool
+    arguments: Mapping[str, Any]
+    messages: tuple[MessageSnapshot, ...]
+    unacked: tuple[MessageSnapshot, ...]
+    consumers: tuple[ConsumerSnapshot, ...]
+
+
+@dataclass(frozen=True)
+class ExchangeSnapshot:
+    """An exchange."""
+
+    name: str
+    type: str
+    durable: bool
+    auto_delete: bool
+    internal: bool
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class BindingSnapshot:
+    """A binding; `destination_kind` is "queue" or "exchange"."""
+
+    source: str
+    destination_kind: str
+    destination: str
+    routing_key: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class VirtualHostSnapshot:
+    """A virtual host. The default exchange's bindings, of every queue by its name, are understood, not listed."""
+
+    name: str
+    queues: Mapping[str, QueueSnapshot]
+    exchanges: Mapping[str, ExchangeSnapshot]
+    bindings: tuple[BindingSnapshot, ...]
+
+    def queue(self, name: str) -> QueueSnapshot:
+        """One queue; raises Misuse if there is none."""
+        return _named(self.queues, name, "queue", self.name)
+
+    def exchange(self, name: str) -> ExchangeSnapshot:
+        """One exchange, "" for the default one; raises Misuse if there is none."""
+        return _named(self.exchanges, name, "exchange", self.name)
+
+
+def _named(found: Mapping[str, Found], name: str, kind: str, vhost: str) -> Found:
+    if name not in found:
+        there = ", ".join(repr(each) for each in found if not each.startswith("amq.")) or "none"
+        raise Misuse(f"no {kind} {name!r} in virtual host {vhost!r}; there is {there}")
+    return found[name]
+
+
+def vhost_snapshot(vhost: VirtualHost) -> VirtualHostSnapshot:
+    """A virtual host as it is now."""
+    return VirtualHostSnapshot(
+        name=vhost.name,
+        queues={name: queue_snapshot(queue) for name, queue in vhost.queues.items()},
+        exchanges={name: exchange_snapshot(exchange) for name, exchange in vhost.exchanges.items()},
+        bindings=tuple(binding_snapshot(fact.binding) for fact in vhost.bindings()),
+    )
+
+
+def queue_snapshot(queue: Queue) -> QueueSnapshot:
+    """A queue as it is now."""
+    fact = queue.fact
+    unacked = sorted(queue.unacked.values(), key=lambda entry: entry.position)
+    return QueueSnapshot(
+        name=fact.name,
+        durable=fact.durable,
+        exclusive=fact.owner is not None,
+        auto_delete=fact.auto_delete,
+        arguments=copy_table(fact.arguments),
+        messages=tuple(_message_snapshot(entry) for entry in queue.backlog),
+        unacked=tuple(_message_snapshot(entry) for entry in unacked),
+        consumers=tuple(consumer_snapshot(consumer) for consumer in queue.consumers),
+    )
+
+
+def exchange_snapshot(exchange: Exchange) -> ExchangeSnapshot:
+    """An exchange as it is now."""
+    fact = exchange.fact
+    return ExchangeSnapshot(
+        fact.name, fact.type, fact.durable, fact.auto_delete, fact.internal, copy_table(fact.arguments)
+    )
+
+
+def binding_snapshot(binding: Binding) -> BindingSnapshot:
+    """A binding."""
+    kind, name = binding.destination
+    return BindingSnapshot(binding.source, kind, name, binding.routing_key, copy_table(binding.arguments))
+
+
+def consumer_snapshot(consumer: Consumer) -> ConsumerSnapshot:
+    """A consumer as it is now."""
+    return ConsumerSnapshot(
+        tag=consumer.tag,
+        queue=consumer.queue.name,
+        connection=consumer.channel.connection.name,
+        channel=consumer.channel.number,
+        exclusive=consumer.exclusive,
+        no_ack=consumer.no_ack,
+        prefetch_count=consumer.prefetch_count,
+        unacked=consumer.outstanding,
+    )
+
+
+def _message_snapshot(entry: Entry) -> MessageSnapshot:
+    message = entry.message
+    properties = message.properties
+    if properties.headers is not None:
+        properties = properties.replace(headers=copy_table(properties.headers))
+    return MessageSnapshot(message.body, properties, message.exchange, message.routing_key, entry.is_redelivered)

@@ -1,0 +1,82 @@
+"""Waiting: what happens when a client has nothing to do until something comes.
+
+Alone, it jumps: virtual time moves to the next thing that will happen. Beside other threads that might do
+something, time does not jump: the client sleeps until it is told, and virtual time passes as fast as real time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from fakeamqp.spec.errors import FakeamqpError
+
+if TYPE_CHECKING:
+    from fakeamqp.simulation.broker import Broker
+
+
+class Deadlock(FakeamqpError):
+    """A client waits for something that can never happen; the message says who waits for what."""
+
+
+class Waiter(Protocol):
+    """A client program's event loop."""
+
+    owner: threading.Thread
+
+    def next_deadline(self) -> int | None:
+        """When it wants to go on by itself, microseconds."""
+
+    def has_work(self) -> bool:
+        """Whether one of its timers may bring the program further, rather than just keep it connected."""
+
+    def is_ready(self) -> bool:
+        """Whether there is something to do now."""
+
+    def explain(self) -> str:
+        """What it waits for, in words."""
+
+
+def wait(broker: Broker, waiter: Waiter) -> None:
+    """Return once `waiter` is ready. The caller holds the broker's lock. Raises Deadlock instead of hanging."""
+    waiter.owner = threading.current_thread()
+    while not waiter.is_ready():
+        deadlines = [each for each in (waiter.next_deadline(), broker.next_deadline()) if each is not None]
+        deadline_us = min(deadlines, default=None)
+        if _others_may_act(broker):
+            _sleep(broker, deadline_us)
+        elif deadline_us is not None and (waiter.has_work() or broker.has_work()):
+            broker.move_clock(deadline_us)
+        else:
+            raise Deadlock(_story(broker, waiter))
+
+
+def _others_may_act(broker: Broker) -> bool:
+    here = threading.current_thread()
+    threads = {broker.thread, *(loop.owner for loop in broker.loops)}
+    return any(each is not here and each.is_alive() for each in threads)
+
+
+def _sleep(broker: Broker, deadline_us: int | None) -> None:
+    began = time.monotonic()
+    broker.changed.wait(None if deadline_us is None else max(0.0, (deadline_us - broker.clock.now_us) / 1e6))
+    passed_us = round((time.monotonic() - began) * 1e6)
+    reached_us = broker.clock.now_us + passed_us
+    broker.move_clock(reached_us if deadline_us is None else min(reached_us, max(deadline_us, broker.clock.now_us)))
+
+
+def _story(broker: Broker, waiter: Waiter) -> str:
+    lines = ["nothing can happen any more, but a client waits:", f"  {waiter.explain()}"]
+    lines += [f"  besides: {loop.explain()}" for loop in broker.loops if loop is not waiter]
+    held = [
+        f"  queue {queue.name!r} in {vhost.name!r}: {len(queue.messages)} ready, {len(queue.unacked)} unacked"
+        + "".join(
+            f", consumer {each.tag} holds {each.unacked} of {each.prefetch_count or 'any'}" for each in queue.consumers
+        )
+        for vhost in broker.vhosts()
+        for queue in vhost.queues.values()
+    ]
+    lines += held or ["  there are no queues"]
+    lines.append("On a real broker the program would hang here; process_data_events(time_limit=...) would return.")
+    return "\n".join(lines)
