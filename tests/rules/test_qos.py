@@ -66,6 +66,7 @@ def test_a_requeued_message_makes_room_and_comes_again(channel: BlockingChannel,
     channel.basic_qos(prefetch_count=1, global_qos=global_qos)
     consumer = Consumer(channel, "orders")
     assert consumer.take(1) == [b"1"]
+    channel.queue_purge("orders")
     consumer.requeue()
     assert consumer.take(1) == [b"1"]
     assert [method.redelivered for method in consumer.methods] == [False, True]

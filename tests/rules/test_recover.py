@@ -112,8 +112,11 @@ def test_a_globally_limited_consumer_gets_recovered_messages_within_the_limit(ch
     channel.basic_qos(prefetch_count=2, global_qos=True)
     consumer = Consumer(channel, "orders")
     assert consumer.take(2) == [b"1", b"2"]
+    channel.queue_purge("orders")
     channel.basic_recover(requeue=True)
     assert consumer.take(2) == [b"1", b"2"]
+    publish(channel.connection, "orders", b"5")
+    assert consumer.take(0) == []
 
 
 def test_recovered_messages_may_go_to_another_consumer(connection: pika.BlockingConnection) -> None:
