@@ -17,8 +17,8 @@ from pika.adapters.utils.nbio_interface import AbstractIOReference
 from pika.channel import Channel
 
 from fakeamqp.clients.loop import VirtualIOLoop
-from fakeamqp.clients.transport import FRAME_OVERHEAD, Transport
-from fakeamqp.simulation.chance import generated_name
+from fakeamqp.clients.translation import FRAME_OVERHEAD
+from fakeamqp.clients.transport import Transport
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import Broker
@@ -86,7 +86,7 @@ class InMemoryChannel(Channel):
     """pika's channel, but that the consumer tags it invents come from the broker's seed."""
 
     def _generate_consumer_tag(self) -> str:
-        return f"ctag{self.channel_number}.{generated_name(self.connection.broker.chooser, 'pika consumer tags')}"
+        return f"ctag{self.channel_number}.{self.connection.broker.chooser.choose('pika', 2**128):032x}"
 
 
 class InMemoryConnection(BaseConnection):

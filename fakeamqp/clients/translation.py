@@ -7,20 +7,28 @@ bytes and back, so that pika raises what pika raises and tables come back as pik
 from __future__ import annotations
 
 import inspect
+import struct
 from collections.abc import Callable
 from typing import Any
 
 import pika.compat
+import pika.data
+import pika.exceptions
 import pika.spec
 from pika import frame
 
 from fakeamqp.spec import methods
-from fakeamqp.spec.methods import BasicPublish, Method
+from fakeamqp.spec.methods import BasicPublish, Malformed, Method
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 from fakeamqp.spec.tables import LongLong
 
 CONTENT_FIELDS = ("properties", "body")
 SHORT_STRING_MAX = 255
+FRAME_OVERHEAD = 8
+"""Octets of a frame around its payload."""
+METHOD_ID_SIZE = 4
+CONTENT_HEADER_SIZE = 12
+"""Octets of a method frame, and of a content header frame, before what it carries."""
 
 
 def _table_in(value: Any) -> Any:
@@ -84,25 +92,47 @@ _READERS = {theirs: _reader(ours, theirs) for ours, theirs in _PIKA_CLASSES.item
 _WRITERS = {ours: _writer(ours, theirs) for ours, theirs in _PIKA_CLASSES.items()}
 
 
-def method_in(method: Any) -> Method:
+def method_in(method: Any, frame_max: int) -> Method:
     """A method without content, as it arrives. Raises what pika's encoder raises."""
     encoded = b"".join(method.encode())
-    arrived = type(method)().decode(encoded)
-    return _READERS[type(method)](arrived)
+    if len(encoded) + METHOD_ID_SIZE > frame_max - FRAME_OVERHEAD:
+        return _too_large(1, len(encoded) + METHOD_ID_SIZE, frame_max)
+    arrived = _decoded(type(method), encoded)
+    read = _READERS[type(method)](arrived)
+    if isinstance(read, methods.ConnectionStartOk) and read.mechanism == "AMQPLAIN":
+        return read.replace(response=_amqplain_table(arrived.response))
+    return read
 
 
-def publish_in(method: Any, properties: Any, body: Any) -> BasicPublish:
-    """A basic.publish, as it arrives. Raises what pika's encoder raises."""
+def _decoded(kind: type, encoded: bytes) -> Any:
+    return object.__new__(kind).decode(encoded)  # type: ignore[attr-defined]
+
+
+def _amqplain_table(response: bytes) -> Any:
+    # A field table without its length.
+    try:
+        return _table_in(pika.data.decode_table(len(response).to_bytes(4, "big") + response, 0)[0])
+    except (struct.error, pika.exceptions.InvalidFieldTypeException, IndexError, UnicodeDecodeError):
+        return {}
+
+
+def content_in(method: Any, properties: Any, body: Any, frame_max: int) -> Method:
+    """A method with content, as it arrives. Raises what pika's encoder raises."""
+    if type(method) is not pika.spec.Basic.Publish:
+        return method_in(method, frame_max)
     exchange, routing_key = method.exchange, method.routing_key
     if not (_is_plain(exchange) and _is_plain(routing_key)):
-        arrived = type(method)().decode(b"".join(method.encode()))
+        arrived = _decoded(type(method), b"".join(method.encode()))
         exchange, routing_key = arrived.exchange, arrived.routing_key
+    read = properties_in(properties, frame_max)
+    if isinstance(read, Method):
+        return read
     return BasicPublish(
         exchange,
         routing_key,
         bool(method.mandatory),
         bool(method.immediate),
-        properties_in(properties),
+        read,
         body if type(body) is bytes else bytes(body),
     )
 
@@ -112,21 +142,37 @@ def _is_plain(value: Any) -> bool:
     return type(value) is str and len(value) <= SHORT_STRING_MAX and value.isascii()
 
 
-_SMALL_FIELDS = ("delivery_mode", "priority")
+def _is_octet(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= 255
 
 
-def properties_in(properties: Any) -> BasicProperties:
+_CROSSES_AS_IT_IS = dict.fromkeys(BasicProperties.__slots__, _is_plain) | {
+    "headers": lambda value: False,
+    "timestamp": lambda value: False,
+    "delivery_mode": _is_octet,
+    "priority": _is_octet,
+}
+"""For each property, whether a value needs no encoding and decoding to be what the wire would make of it."""
+
+
+def properties_in(properties: Any, frame_max: int) -> BasicProperties | Malformed:
     """Properties as they arrive. Raises what pika's encoder raises."""
-    fields = {name: value for name, value in vars(properties).items() if value is not None}
-    if not fields:
-        return EMPTY_PROPERTIES
-    for name, value in fields.items():
-        if not (_is_plain(value) or (name in _SMALL_FIELDS and type(value) is int and 0 <= value <= 255)):
-            break
-    else:
-        return BasicProperties(**fields)
-    arrived = pika.spec.BasicProperties().decode(b"".join(properties.encode()))
+    if isinstance(properties, pika.spec.BasicProperties):
+        fields = {name: value for name, value in vars(properties).items() if value is not None}
+        if not fields:
+            return EMPTY_PROPERTIES
+        if all(_CROSSES_AS_IT_IS[name](value) for name, value in fields.items()):
+            return BasicProperties(**fields)
+    encoded = b"".join(properties.encode())
+    if len(encoded) + CONTENT_HEADER_SIZE > frame_max - FRAME_OVERHEAD:
+        return _too_large(2, len(encoded) + CONTENT_HEADER_SIZE, frame_max)
+    arrived = pika.spec.BasicProperties().decode(encoded)
     return BasicProperties(**{name: _table_in(getattr(arrived, name)) for name in BasicProperties.__slots__})
+
+
+def _too_large(frame_type: int, size: int, frame_max: int) -> Malformed:
+    reason = f"{{frame_too_large,{size},{frame_max - FRAME_OVERHEAD}}}"
+    return Malformed(f"type {frame_type}, all octets = <<>>: {reason}")
 
 
 def properties_out(properties: BasicProperties) -> Any:

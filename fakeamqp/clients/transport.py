@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 from pika import frame
 from pika.adapters.utils.nbio_interface import AbstractStreamTransport
 
-from fakeamqp.clients.translation import frames_out, method_in, publish_in
+from fakeamqp.clients.translation import FRAME_OVERHEAD, content_in, frames_out, method_in
 from fakeamqp.simulation.network import Stream
 from fakeamqp.spec.methods import EndOfStream, Heartbeat
 
 if TYPE_CHECKING:
     from fakeamqp.clients.connections import InMemoryConnection
-
-FRAME_OVERHEAD = 8
-"""Octets of a frame around its payload; also what stands for a frame whose size nobody asks for."""
 
 
 class Transport(AbstractStreamTransport):
@@ -52,15 +49,19 @@ class Transport(AbstractStreamTransport):
     def send_frame(self, sent: Any) -> None:
         """One frame of pika's that is no content."""
         if isinstance(sent, frame.Method):
-            self._send(sent.channel_number, method_in(sent.method))
+            self._send(sent.channel_number, method_in(sent.method, self._frame_max))
         elif isinstance(sent, frame.Heartbeat):
             self._send(0, Heartbeat())
         else:
             self._stream.greet()
 
     def send_message(self, channel_number: int, method: Any, properties: Any, body: Any) -> None:
-        """One basic.publish of pika's."""
-        self._send(channel_number, publish_in(method, properties, body))
+        """One method of pika's with content."""
+        self._send(channel_number, content_in(method, properties, body, self._frame_max))
+
+    @property
+    def _frame_max(self) -> int:
+        return int(self._connection.params.frame_max)
 
     # -- in -----------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fakeamqp.node.erlang import shown, term
 from fakeamqp.spec.errors import UnsupportedFeature, precondition_failed
-from fakeamqp.spec.tables import Table, field_type, printed
+from fakeamqp.spec.tables import Table, field_type
 
 ALTERNATE_EXCHANGE = "alternate-exchange"
 QUEUE_TYPE = "x-queue-type"
@@ -71,9 +72,8 @@ def parse_queue_arguments(arguments: Table, queue: str) -> QueueArguments:
     """
     queue_type = arguments.get(QUEUE_TYPE, "classic")
     if not isinstance(queue_type, str):
-        raise precondition_failed(
-            f"invalid arg '{QUEUE_TYPE}' for {queue}: \"expected longstr, got {field_type(queue_type)}\""
-        )
+        reason = f"{{unacceptable_type,{field_type(queue_type)}}}"
+        raise precondition_failed(f"invalid arg '{QUEUE_TYPE}' for {queue}: {reason}")
     if queue_type == "stream":
         raise UnsupportedFeature(f"{queue}: fakeamqp has no stream queues yet; declare it classic or quorum")
     if queue_type not in QUEUE_TYPES:
@@ -97,8 +97,8 @@ def refuse_unsupported(arguments: Table, unsupported: frozenset[str], where: str
             raise UnsupportedFeature(f"{where}: fakeamqp does not support the argument {key!r} yet; leave it out")
 
 
-def assert_equivalent(existing: object, received: object, key: str, where: str) -> None:
-    """Raise 406 unless a redeclaration says what the first declaration said; both as `describe` gives them."""
+def assert_equivalent(existing: str, received: str, key: str, where: str) -> None:
+    """Raise 406 unless a redeclaration says what the first declaration said; both as texts show them."""
     if existing != received:
         raise precondition_failed(
             f"inequivalent arg '{key}' for {where}: received {received} but current is {existing}"
@@ -106,23 +106,23 @@ def assert_equivalent(existing: object, received: object, key: str, where: str) 
 
 
 def described(value: object) -> str:
-    """A plain setting as a text about inequivalent arguments prints it."""
-    return f"'{printed(value)}'"
-
-
-def described_argument(arguments: Table, key: str) -> str:
-    """One argument as a text about inequivalent arguments prints it."""
-    if key not in arguments:
-        return "none"
-    return f"the value '{printed(arguments[key])}' of type '{field_type(arguments[key])}'"
+    """A setting as a text about inequivalent arguments shows it."""
+    return "none" if value is None else f"'{shown(term(value))}'"
 
 
 def assert_equivalent_arguments(existing: Table, received: Table, key: str, where: str) -> None:
-    """`assert_equivalent` for one argument, where two of the same kind are compared and told by value alone.
+    """`assert_equivalent` for one argument: told by value where both have it, else with its type.
 
     Source: rabbit_misc.erl, assert_args_equivalence.
     """
     if key in existing and key in received:
-        assert_equivalent(described(existing[key]), described(received[key]), key, where)
+        if term(existing[key]) != term(received[key]):
+            assert_equivalent(described(existing[key]), described(received[key]), key, where)
     else:
-        assert_equivalent(described_argument(existing, key), described_argument(received, key), key, where)
+        assert_equivalent(_described_with_type(existing, key), _described_with_type(received, key), key, where)
+
+
+def _described_with_type(arguments: Table, key: str) -> str:
+    if key not in arguments:
+        return "none"
+    return f"the value '{shown(term(arguments[key]))}' of type '{field_type(arguments[key])}'"

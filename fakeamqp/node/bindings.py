@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fakeamqp.spec.tables import Table, field_type
+from fakeamqp.node.erlang import term
+from fakeamqp.spec.tables import Table
 
 
 class Destination(NamedTuple):
@@ -15,7 +16,7 @@ class Destination(NamedTuple):
 
 
 class Binding:
-    """One binding. Its identity is source, destination, routing key and arguments, as in RabbitMQ."""
+    """One binding. Its identity is source, destination, routing key and arguments, sorted and with their types."""
 
     __slots__ = ("_identity", "arguments", "destination", "routing_key", "source")
 
@@ -24,7 +25,7 @@ class Binding:
         self.destination = destination
         self.routing_key = routing_key
         self.arguments = arguments
-        self._identity = (source, destination, routing_key, _frozen(arguments))
+        self._identity = (source, destination, routing_key, _frozen(sorted(term(arguments))))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Binding) and self._identity == other._identity
@@ -38,9 +39,4 @@ class Binding:
 
 
 def _frozen(value: Any) -> Any:
-    # Sorted, because RabbitMQ sorts a binding's arguments; with types, because it keeps 1 and True apart.
-    if isinstance(value, dict):
-        return tuple(sorted((key, _frozen(each)) for key, each in value.items()))
-    if isinstance(value, list):
-        return tuple(_frozen(each) for each in value)
-    return (field_type(value), repr(value))
+    return tuple(_frozen(each) for each in value) if isinstance(value, list | tuple) else value

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from fakeamqp.node.queues import Queue
 
 
+IDLE_US = 1_000_000
+"""After this a channel process hibernates (rabbit_channel.erl, handle_pre_hibernate)."""
+
+
 class Unacked(Record):
     """A delivery that waits for its acknowledgement; `consumer` is None after basic.get."""
 
@@ -37,6 +41,8 @@ class Publication(Record):
 
     message: Message
     queues: tuple[Queue, ...]
+    names: tuple[str, ...]
+    """The queues' names; of the default exchange also those that do not exist."""
     mandatory: bool
 
 
@@ -59,6 +65,7 @@ class Channel:
         "consumer_prefetch",
         "consumers",
         "global_prefetch",
+        "heard_us",
         "is_closing",
         "last_queue",
         "next_delivery_tag",
@@ -66,6 +73,7 @@ class Channel:
         "number",
         "outstanding",
         "permitted",
+        "permitted_topics",
         "transaction",
         "unacked",
     )
@@ -89,8 +97,19 @@ class Channel:
         self.transaction: Transaction | None = None
         self.last_queue = ""
         """The queue declared last, which an empty queue name means."""
-        self.permitted: set[tuple[str, str, str]] = set()
-        """(permission, kind, name) that were checked and granted."""
+        self.permitted: dict[tuple[str, str, str], None] = {}
+        """(permission, kind, name) that were checked and granted, oldest first."""
+        self.permitted_topics: dict[tuple[str, str, str], None] = {}
+        """(permission, exchange, routing key) that were checked and granted, oldest first."""
+        self.heard_us = 0
+        """When the client last sent something on this channel."""
+
+    def hear(self, now_us: int) -> None:
+        """The client sends something, after some time; an idle channel has forgotten what it was granted."""
+        if now_us - self.heard_us > IDLE_US:
+            self.permitted.clear()
+            self.permitted_topics.clear()
+        self.heard_us = now_us
 
     def send(self, method: Method) -> None:
         """Queue a method for the client."""
@@ -149,7 +168,7 @@ class Channel:
             assert consumer.tag == tag
             assert consumer.channel is self
             if self.transaction is None:
-                assert consumer.outstanding == sum(each.consumer is consumer for each in held)
+                assert consumer.outstanding <= sum(each.consumer is consumer for each in held)
 
 
 def unknown_delivery_tag(delivery_tag: int) -> SoftError:

@@ -36,6 +36,8 @@ def qos(node: Node, channel: Channel, method: BasicQos) -> None:
     if method.prefetch_size:
         raise not_implemented(f"prefetch_size!=0 ({method.prefetch_size})")
     if method.global_qos:
+        if not channel.global_prefetch:
+            channel.outstanding = len(channel.unacked)  # what came by basic.get counts as well (observed)
         channel.global_prefetch = method.prefetch_count
     else:
         channel.global_prefetch = 0
@@ -58,8 +60,8 @@ def consume(node: Node, channel: Channel, method: BasicConsume) -> None:
     refuse_unsupported(method.arguments, UNSUPPORTED_CONSUMER_ARGUMENTS, f"consumer of {where}")
     if queue.is_quorum and channel.global_prefetch:
         raise not_implemented(f"{where} does not support global qos")
-    if queue.exclusive_consumer is not None or (method.exclusive and len(queue.consumers)):
-        raise access_refused(f"{where} in exclusive use")
+    if not queue.is_quorum and (queue.exclusive_consumer is not None or (method.exclusive and len(queue.consumers))):
+        raise access_refused(f"{where} in exclusive use")  # a quorum queue does not heed it (observed)
     _add_consumer(node, channel, queue, method)
 
 
@@ -76,7 +78,7 @@ def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsu
     channel.consumers[consumer.tag] = consumer
     queue.consumers.add(consumer)
     queue.had_consumer = True
-    if method.exclusive:
+    if method.exclusive and not queue.is_quorum:
         queue.exclusive_consumer = consumer
     if not method.nowait:
         channel.send(BasicConsumeOk(consumer.tag))

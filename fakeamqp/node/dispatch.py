@@ -25,6 +25,7 @@ from fakeamqp.spec.methods import (
     ConnectionClose,
     ConnectionCloseOk,
     Heartbeat,
+    Malformed,
     Method,
 )
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from fakeamqp.node.node import Node
 
 CHANNEL_METHODS: dict[type[Method], Callable[[Node, Any, Any], None]] = {
+    methods.AccessRequest: sessions.request_access,
     methods.ChannelOpen: sessions.reopen_channel,
     methods.ChannelFlow: sessions.flow,
     methods.ChannelClose: sessions.close_channel_by_client,
@@ -77,6 +79,8 @@ def dispatch(node: Node, connection: Connection, channel_number: int, method: Me
     channel = connection.channels.get(channel_number)
     try:
         if channel is not None and not channel.is_closing:
+            if channel.heard_us != node.now_us:
+                channel.hear(node.now_us)
             handler = CHANNEL_METHODS.get(type(method))
             if handler is None:
                 raise command_invalid("unimplemented method")
@@ -96,6 +100,8 @@ def _dispatch_elsewhere(node: Node, connection: Connection, channel_number: int,
     if connection.phase is Phase.CLOSING:
         if isinstance(method, ConnectionCloseOk | ConnectionClose):
             end_connection(node, connection, ConnectionCloseOk() if isinstance(method, ConnectionClose) else None)
+    elif isinstance(method, Malformed):
+        raise HardError(501, method.explanation, names_method=False)
     elif channel_number == 0:
         _dispatch_on_channel_0(node, connection, method)
     elif connection.phase is not Phase.RUNNING:
@@ -104,11 +110,9 @@ def _dispatch_elsewhere(node: Node, connection: Connection, channel_number: int,
         _dispatch_on_closing_channel(connection, channel_number, method)
     else:
         sessions.assert_room_for_channel(connection)
-        if type(method).INDEX not in {each.INDEX for each in CHANNEL_METHODS}:
-            raise command_invalid("unimplemented method")
         if not isinstance(method, ChannelOpen):
             raise channel_error("expected 'channel.open'")
-        sessions.open_channel(connection, channel_number)
+        sessions.open_channel(node, connection, channel_number)
 
 
 def _dispatch_on_channel_0(node: Node, connection: Connection, method: Method) -> None:

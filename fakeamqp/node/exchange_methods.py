@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from fakeamqp.node.arguments import UNSUPPORTED_EXCHANGE_TYPES, parse_alternate_exchange
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.channels import Channel
+from fakeamqp.node.erlang import ATOMS
 from fakeamqp.node.exchange_types import EXCHANGE_TYPES, validate_headers_binding
 from fakeamqp.node.exchanges import assert_equivalent_exchange, exchange_named
 from fakeamqp.node.facts import BindingFact, ExchangeFact
 from fakeamqp.node.lifecycle import delete_exchange, unbind_all
 from fakeamqp.node.names import queue_meant, refuse_reserved, stripped
 from fakeamqp.node.permissions import check_exchange, check_queue, check_topic
-from fakeamqp.node.queues import assert_may_use
+from fakeamqp.node.queues import Queue, assert_may_use
 from fakeamqp.node.vhosts import VirtualHost
 from fakeamqp.spec.errors import (
     AMQPError,
@@ -80,7 +81,7 @@ def _check_type(node: Node, kind: str) -> None:
         return
     if kind in UNSUPPORTED_EXCHANGE_TYPES:
         raise UnsupportedFeature(f"fakeamqp has no exchange type {kind!r} yet; it has {', '.join(EXCHANGE_TYPES)}")
-    text = f"unknown exchange type '{kind}'" if kind else "invalid exchange type ''"
+    text = f"{'invalid' if kind in ATOMS else 'unknown'} exchange type '{kind}'"
     refusal: AMQPError = HardError(503, text)
     if node.profile.unknown_exchange_type_is_soft:
         refusal = SoftError(406, text)
@@ -150,12 +151,11 @@ def _bind(
     vhost = channel.connection.world
     _check_binding(node, channel, source, destination, routing_key)
     exchange = vhost.exchange(source)
-    if destination.kind == "queue":
-        assert_may_use(vhost.queue(destination.name).fact, channel.connection.id)
-    else:
-        vhost.exchange(destination.name)
+    end = vhost.queue(destination.name) if destination.kind == "queue" else vhost.exchange(destination.name)
     if exchange.fact.type == "headers":
         validate_headers_binding(arguments)
+    if isinstance(end, Queue):
+        assert_may_use(end.fact, channel.connection.id)
     binding = Binding(source, destination, routing_key, arguments)
     if not vhost.has_binding(binding):
         node.commit(BindingFact(vhost.name, binding))

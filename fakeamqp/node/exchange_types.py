@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from fakeamqp.node.bindings import Binding, Destination
+from fakeamqp.node.erlang import printed, term
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.topic import TopicTrie
 from fakeamqp.spec.errors import precondition_failed
-from fakeamqp.spec.tables import Table, field_type, printed
+from fakeamqp.spec.tables import Table, field_type
 
 
 class BindingIndex(Protocol):
@@ -132,18 +133,9 @@ def headers_match(arguments: Table, headers: Table, profile: Profile) -> bool:
 
 
 def _same_value(wanted: Any, found: Any, profile: Profile) -> bool:
-    return bool(_comparable(wanted, 1) == _comparable(found, 1 if profile.headers_timestamps_match else 1000))
-
-
-def _comparable(value: Any, timestamp_unit: int) -> Any:
-    # Erlang compares decoded terms: the wire's type is gone, so that a timestamp is a number, but a boolean is none.
-    if isinstance(value, str):
-        return value.encode()
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, datetime.datetime):
-        return int(value.timestamp()) * timestamp_unit
-    return value
+    if isinstance(found, datetime.datetime) and not profile.headers_timestamps_match:
+        return bool(term(wanted) == term(found) * 1000)
+    return bool(term(wanted) == term(found))
 
 
 def validate_headers_binding(arguments: Table) -> None:
@@ -153,11 +145,12 @@ def validate_headers_binding(arguments: Table) -> None:
     wanted = arguments["x-match"]
     if not isinstance(wanted, str):
         raise precondition_failed(
-            f"Invalid x-match field type {field_type(wanted)} (value {printed(wanted)}); expected longstr"
+            f"Invalid x-match field type {field_type(wanted)} (value {printed(term(wanted))}); expected longstr"
         )
     if wanted not in HEADERS_MATCHES:
-        shown = f'<<"{wanted}">>' if wanted else "<<>>"
-        raise precondition_failed(f"Invalid x-match field value {shown}; expected all, any, all-with-x, or any-with-x")
+        raise precondition_failed(
+            f"Invalid x-match field value {printed(term(wanted))}; expected all, any, all-with-x, or any-with-x"
+        )
 
 
 EXCHANGE_TYPES: dict[str, Callable[[Profile], BindingIndex]] = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.channels import Channel, Settlement
+from fakeamqp.node.channels import Channel
 from fakeamqp.node.connections import Connection, Phase
 from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.exchanges import Exchange
 from fakeamqp.node.facts import BindingFact
 from fakeamqp.node.queues import Queue
-from fakeamqp.node.settling import settle_deliveries
+from fakeamqp.node.settling import return_all
 from fakeamqp.node.vhosts import VirtualHost
 from fakeamqp.spec.methods import BasicCancel, EndOfStream, Method
 
@@ -23,7 +23,7 @@ def delete_queue(node: Node, queue: Queue) -> int:
     """A queue goes, with its messages, consumers and bindings; returns how many messages were ready."""
     vhost = node.vhosts[queue.fact.vhost]
     ready = len(queue.backlog)
-    for consumer in list(queue.consumers):
+    for consumer in sorted(queue.consumers, key=_cancellation_order):
         remove_consumer(node, consumer)
         connection = consumer.channel.connection
         if connection.is_running and connection.can("consumer_cancel_notify"):
@@ -32,6 +32,11 @@ def delete_queue(node: Node, queue: Queue) -> int:
     queue.close()
     node.retract(queue.fact)
     return ready
+
+
+def _cancellation_order(consumer: Consumer) -> tuple[int, int, str]:
+    # Each channel tells its own consumers, by tag (rabbit_channel.erl, handle_consuming_queue_down_or_eol).
+    return (consumer.channel.connection.id, consumer.channel.number, consumer.tag)
 
 
 def delete_exchange(node: Node, exchange: Exchange) -> None:
@@ -87,7 +92,7 @@ def end_channel(node: Node, channel: Channel) -> None:
         channel.transaction = None
     channel.unacked.clear()
     node.forget_awaiting(channel)
-    settle_deliveries(node, channel, Settlement(held, acknowledged=False, requeue=True))
+    return_all(node, channel, held)
 
 
 def end_channels(node: Node, connection: Connection) -> None:

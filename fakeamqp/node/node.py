@@ -140,11 +140,7 @@ class Node:
 
     def finish_turn(self) -> None:
         """Bring a turn to its end: no queue has anything left to do, and what may be answered is answered."""
-        while self._dirty:
-            queue = self._dirty.popleft()
-            queue.is_dirty = False
-            for effect in queue.run(self.now_us):
-                self._interpret(queue, effect)
+        self.run_queues()
         if self.journal.tail:
             if not self._sync_interval_us:
                 self.journal.sync()
@@ -152,6 +148,14 @@ class Node:
                 self._sync_timer = self.timers.at(self.now_us + self._sync_interval_us, self._sync)
         if self.awaiting:
             release(self)
+
+    def run_queues(self) -> None:
+        """Let queues react until none has anything left to do."""
+        while self._dirty:
+            queue = self._dirty.popleft()
+            queue.is_dirty = False
+            for effect in queue.run(self.now_us):
+                self._interpret(queue, effect)
 
     def _sync(self) -> None:
         self._sync_timer = None

@@ -26,6 +26,8 @@ class Profile:
     """Whether an access refusal says which of configure, write and read was missing."""
     fills_in_queue_type: bool
     """Whether a queue declared without x-queue-type counts as one declared with the default type."""
+    cuts_any_reply_text: bool
+    """Whether a reply text that is too long and not ASCII is cut, or the connection dies of it (541)."""
     delivery_mode_is_checked: bool
     """Whether a delivery mode other than 1 and 2 is refused."""
     normalises_expiration: bool
@@ -38,6 +40,8 @@ class Profile:
     """Whether a bad CC or expiration is reported before a bad user_id."""
     tx_keeps_queue_identity: bool
     """Whether tx.commit means the queues that existed at publish, and fails where one is gone."""
+    checks_topics_in_cc: bool
+    """Whether topic permissions also hold for the routing keys in CC and BCC."""
     quorum_counts_from_first_delivery: bool
     """Whether a quorum queue's first delivery carries `x-delivery-count: 0`."""
     quorum_requeues_to_back: bool
@@ -53,12 +57,14 @@ PROFILES: dict[str, Profile] = {
         unknown_exchange_type_is_soft=False,
         names_refused_permission=False,
         fills_in_queue_type=False,
+        cuts_any_reply_text=True,
         delivery_mode_is_checked=True,
         normalises_expiration=False,
         sorts_headers=False,
         headers_timestamps_match=True,
         checks_message_before_user_id=False,
         tx_keeps_queue_identity=False,
+        checks_topics_in_cc=False,
         quorum_counts_from_first_delivery=True,
         quorum_requeues_to_back=True,
     ),
@@ -70,12 +76,14 @@ PROFILES: dict[str, Profile] = {
         unknown_exchange_type_is_soft=True,
         names_refused_permission=True,
         fills_in_queue_type=True,
+        cuts_any_reply_text=False,
         delivery_mode_is_checked=False,
         normalises_expiration=True,
         sorts_headers=True,
         headers_timestamps_match=False,
         checks_message_before_user_id=True,
         tx_keeps_queue_identity=True,
+        checks_topics_in_cc=True,
         quorum_counts_from_first_delivery=False,
         quorum_requeues_to_back=False,
     ),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from fakeamqp.node import erlang
 from fakeamqp.node.channels import Channel, Publication
 from fakeamqp.node.confirms import Awaiting
 from fakeamqp.node.exchanges import Exchange, exchange_named
 from fakeamqp.node.messages import NO_EXPIRY_US, Message
-from fakeamqp.node.names import stripped
 from fakeamqp.node.permissions import check_exchange, check_topic
 from fakeamqp.node.queues import Queue
 from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
@@ -37,23 +37,25 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
     keys: tuple[str, ...] = ()
     if properties is not EMPTY_PROPERTIES:
         properties, keys = _checked_properties(node, channel, properties)
+        if keys and node.profile.checks_topics_in_cc:
+            for key in keys:
+                check_topic(node, channel, "write", exchange, key)
     message = Message(exchange.name, method.routing_key, properties, method.body)
     queues = _route(channel, exchange, message, keys)
-    publication = Publication(message, queues, method.mandatory)
     if channel.transaction is not None:
-        channel.transaction.publications.append(publication)
+        names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
+        channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))
         return
-    position = deliver(node, channel, publication)
+    position = deliver(node, channel, message, queues, mandatory=method.mandatory)
     if channel.confirms:
         node.awaiting.append(Awaiting(position, channel, channel.next_publish_number))
         channel.next_publish_number += 1
 
 
-def deliver(node: Node, channel: Channel, publication: Publication) -> int:
+def deliver(node: Node, channel: Channel, message: Message, queues: tuple[Queue, ...], *, mandatory: bool) -> int:
     """Put a message into its queues, or return it; answers how far the journal must be synced to be safe with it."""
-    message = publication.message
-    if not publication.queues:
-        if publication.mandatory:
+    if not queues:
+        if mandatory:
             channel.send(
                 BasicReturn(312, "NO_ROUTE", message.exchange, message.routing_key, message.properties, message.body)
             )
@@ -62,7 +64,7 @@ def deliver(node: Node, channel: Channel, publication: Publication) -> int:
     if message.properties.expiration is not None:
         expires_us = node.now_us + int(message.properties.expiration) * 1000
     position = 0
-    for queue in publication.queues:
+    for queue in queues:
         entry = queue.enqueue(message, expires_us)
         node.commit_entry(entry)
         if entry.survives:
@@ -71,7 +73,7 @@ def deliver(node: Node, channel: Channel, publication: Publication) -> int:
 
 
 def _exchange_to_publish_to(node: Node, channel: Channel, method: BasicPublish) -> Exchange:
-    name = stripped(method.exchange)
+    name = method.exchange  # with its line ends, unlike elsewhere (observed)
     check_exchange(node, channel, "write", name)
     exchange = channel.connection.world.exchange(name)
     if exchange.fact.internal:
@@ -83,13 +85,9 @@ def _exchange_to_publish_to(node: Node, channel: Channel, method: BasicPublish) 
 def _route(channel: Channel, exchange: Exchange, message: Message, keys: tuple[str, ...]) -> tuple[Queue, ...]:
     vhost = channel.connection.world
     headers = message.properties.headers or EMPTY_TABLE
-    queues = vhost.route(exchange.name, message.routing_key, headers)
     if not keys:
-        return queues
-    found = dict.fromkeys(queues)
-    for key in keys:
-        found.update(dict.fromkeys(vhost.route(exchange.name, key, headers)))
-    return tuple(found)
+        return vhost.route(exchange.name, message.routing_key, headers)
+    return vhost.route_all(exchange.name, (message.routing_key, *keys), headers)
 
 
 def _checked_properties(
@@ -107,7 +105,7 @@ def _checked_properties(
         raise precondition_failed(f"invalid message: {{delivery_mode_unknown,{properties.delivery_mode}}}")
     normalised = properties
     if properties.headers and (BCC in properties.headers or profile.sorts_headers):
-        names = sorted(properties.headers) if profile.sorts_headers else list(properties.headers)
+        names = sorted(properties.headers, key=erlang.binary) if profile.sorts_headers else list(properties.headers)
         normalised = properties.replace(headers={name: properties.headers[name] for name in names if name != BCC})
     if expiration is not None and profile.normalises_expiration:
         normalised = normalised.replace(expiration=str(expiration))
@@ -125,17 +123,16 @@ def _checked_expiration(expiration: str | None) -> int | None:
     if expiration is None:
         return None
     number = re.match(r"[+-]?[0-9]+", expiration)
+    start = f"invalid expiration '{expiration}': "
     if number is None:
-        reason = "no_integer"
-    elif number.end() < len(expiration):
-        reason = f'{{leftover_string,"{expiration[number.end() :]}"}}'
-    elif (value := int(number[0])) < 0:
-        reason = f"{{value_negative,{value}}}"
-    elif value > MAX_EXPIRATION_MS:
-        reason = f"{{value_too_large,{value}}}"
-    else:
-        return value
-    raise precondition_failed(f"invalid expiration '{expiration}': {reason}")
+        raise precondition_failed(f"{start}no_integer")
+    if number.end() < len(expiration):
+        leftover = erlang.string(expiration[number.end() :])
+        raise precondition_failed(erlang.pair(start, "leftover_string", leftover))
+    value = int(number[0])
+    if not 0 <= value <= MAX_EXPIRATION_MS:
+        raise precondition_failed(erlang.pair(start, "value_negative" if value < 0 else "value_too_large", str(value)))
+    return value
 
 
 CC = "CC"

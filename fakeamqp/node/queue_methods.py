@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakeamqp.node.arguments import QUEUE_TYPE, parse_queue_arguments
+from fakeamqp.node.arguments import QUEUE_TYPE, QUEUE_TYPES, parse_queue_arguments
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.facts import QueueFact
 from fakeamqp.node.lifecycle import delete_queue
 from fakeamqp.node.names import queue_meant, refuse_reserved, stripped
 from fakeamqp.node.permissions import check_queue
 from fakeamqp.node.queues import Queue, assert_equivalent_queue, assert_may_use, queue_named
-from fakeamqp.spec.errors import not_implemented, precondition_failed
+from fakeamqp.spec.errors import HardError, not_implemented, precondition_failed
 from fakeamqp.spec.methods import (
     QueueDeclare,
     QueueDeclareOk,
@@ -45,8 +45,7 @@ def _declare_actively(node: Node, channel: Channel, method: QueueDeclare) -> Que
     if name:
         refuse_reserved("queue", name)
     else:
-        if method.arguments.get(QUEUE_TYPE) == "quorum":
-            raise precondition_failed("Cannot declare a server-named queue for type rabbit_quorum_queue")
+        _check_server_named(method.arguments.get(QUEUE_TYPE))
         name = f"amq.gen-{node.new_name()}"
     check_queue(node, channel, "configure", name)
     owner = channel.connection.id if method.exclusive else None
@@ -60,6 +59,13 @@ def _declare_actively(node: Node, channel: Channel, method: QueueDeclare) -> Que
     _check_arguments(fact)
     node.commit(fact)
     return vhost.queues[name]
+
+
+def _check_server_named(queue_type: object) -> None:
+    if queue_type == "quorum":
+        raise precondition_failed("Cannot declare a server-named queue for type rabbit_quorum_queue")
+    if isinstance(queue_type, str) and queue_type not in QUEUE_TYPES:
+        raise HardError(541, "", names_method=False)  # RabbitMQ's channel dies of it (observed)
 
 
 def _check_arguments(fact: QueueFact) -> None:

@@ -194,5 +194,12 @@ def assert_equivalent_queue(existing: QueueFact, received: QueueFact, profile: P
         raise locked(existing)
     for key in ("durable", "auto_delete"):
         assert_equivalent(described(getattr(existing, key)), described(getattr(received, key)), key, where)
-    default = {QUEUE_TYPE: "classic"} if profile.fills_in_queue_type else {}
-    assert_equivalent_arguments(default | existing.arguments, default | received.arguments, QUEUE_TYPE, where)
+    declared, redeclared = existing.arguments, received.arguments
+    if profile.fills_in_queue_type:
+        declared, redeclared = DEFAULT_ARGUMENTS | declared, DEFAULT_ARGUMENTS | redeclared
+    if (DEFAULT_ARGUMENTS | declared)[QUEUE_TYPE] != (DEFAULT_ARGUMENTS | redeclared)[QUEUE_TYPE]:
+        assert_equivalent_arguments(declared, redeclared, QUEUE_TYPE, where)
+
+
+DEFAULT_ARGUMENTS = {QUEUE_TYPE: "classic"}
+"""What a queue's arguments say where they say nothing."""

@@ -14,9 +14,12 @@ from fakeamqp.node.connections import (
     Phase,
 )
 from fakeamqp.node.lifecycle import end_channel, end_channels, end_connection
+from fakeamqp.node.profile import Profile
 from fakeamqp.node.sasl import MECHANISMS, login_and_password
-from fakeamqp.spec.errors import AMQPError, HardError, channel_error, not_allowed, not_implemented
+from fakeamqp.spec.errors import REPLY_NAMES, AMQPError, HardError, channel_error, not_allowed, not_implemented
 from fakeamqp.spec.methods import (
+    AccessRequest,
+    AccessRequestOk,
     ChannelClose,
     ChannelCloseOk,
     ChannelFlow,
@@ -64,14 +67,14 @@ def start(node: Node, connection: Connection) -> None:
         "product": "RabbitMQ",
         "version": node.profile.full_version,
     }
-    connection.send(ConnectionStart(0, 9, properties, MECHANISMS[node.profile.version], "en_US"))
+    connection.send(ConnectionStart(0, 9, properties, MECHANISMS[node.profile.version], b"en_US"))
 
 
 def start_ok(node: Node, connection: Connection, method: ConnectionStartOk) -> None:
     """connection.start-ok: who are you?"""
     connection.client_properties = method.client_properties
     credentials = login_and_password(method.mechanism, method.response)
-    if credentials is None:
+    if credentials is None or method.mechanism.encode() not in MECHANISMS[node.profile.version].split():
         end_connection(node, connection)
         return
     user, password = credentials
@@ -153,9 +156,10 @@ def assert_room_for_channel(connection: Connection) -> None:
         )
 
 
-def open_channel(connection: Connection, number: int) -> None:
+def open_channel(node: Node, connection: Connection, number: int) -> None:
     """channel.open."""
     channel = connection.channels[number] = Channel(connection, number)
+    channel.heard_us = node.now_us
     channel.send(ChannelOpenOk())
 
 
@@ -171,6 +175,11 @@ def close_channel_by_client(node: Node, channel: Channel, method: ChannelClose) 
     channel.send(ChannelCloseOk())
 
 
+def request_access(node: Node, channel: Channel, method: AccessRequest) -> None:
+    """access.request, of AMQP 0-9: everybody gets a ticket, and nobody ever looks at it."""
+    channel.send(AccessRequestOk(1))
+
+
 def flow(node: Node, channel: Channel, method: ChannelFlow) -> None:
     """channel.flow: RabbitMQ lets nobody stop it."""
     if not method.active:
@@ -180,16 +189,34 @@ def flow(node: Node, channel: Channel, method: ChannelFlow) -> None:
 
 def close_channel(node: Node, channel: Channel, error: AMQPError, method: Method) -> None:
     """A soft error: the channel ends, and the client is told why."""
+    text = _fitting(error.text, node.profile)
+    if text is None:
+        close_connection(node, channel.connection, HardError(541, "", names_method=False), method)
+        return
     end_channel(node, channel)
     channel.is_closing = True
-    channel.send(ChannelClose(error.code, error.text, *_blamed(error, method)))
+    channel.send(ChannelClose(error.code, text, *_blamed(error, method)))
 
 
 def close_connection(node: Node, connection: Connection, error: AMQPError, method: Method | None) -> None:
     """A hard error: every channel ends, and the client is told why. The stream ends once it has answered."""
     end_channels(node, connection)
     connection.phase = Phase.CLOSING
-    connection.send(ConnectionClose(error.code, error.text, *_blamed(error, method)))
+    text = _fitting(error.text, node.profile) or REPLY_NAMES[541]
+    connection.send(ConnectionClose(error.code, text, *_blamed(error, method)))
+
+
+def _fitting(text: str, profile: Profile) -> str | None:
+    """A reply text cut to the 255 bytes that a short string holds; None where 4.0 fails to cut it (observed)."""
+    encoded = text.encode()
+    if len(encoded) <= SHORT_STRING_MAX:
+        return text
+    if not text.isascii() and not profile.cuts_any_reply_text:
+        return None
+    return encoded[: SHORT_STRING_MAX - 3].decode("utf-8", "ignore") + "..."
+
+
+SHORT_STRING_MAX = 255
 
 
 def _blamed(error: AMQPError, method: Method | None) -> tuple[int, int]:

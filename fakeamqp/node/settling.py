@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakeamqp.node.channels import Channel, Settlement, Unacked
-from fakeamqp.node.queues import Queue
 from fakeamqp.spec.errors import not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
@@ -52,42 +51,70 @@ def recover_async(node: Node, channel: Channel, method: BasicRecoverAsync | Basi
 
 
 def settle_deliveries(node: Node, channel: Channel, settlement: Settlement) -> None:
-    """Do what was decided, and let consumers that this sets free take more."""
-    queues: dict[Queue, None] = {}
+    """Do what a client decided, and let consumers that this sets free take more.
+
+    Deliveries of different queues and consumers are settled one group after the other, by name, and each queue runs
+    before the next group comes (rabbit_channel.erl, ack and foreach_per_queue; observed).
+    """
+    if len(settlement.deliveries) == 1:
+        _settle_group(node, channel, settlement.deliveries, settlement.requeue)
+        return
+    groups: dict[tuple[str, str], list[Unacked]] = {}
     for each in settlement.deliveries:
+        consumer = "" if each.consumer is None else each.consumer.tag
+        groups.setdefault((each.entry.queue.name, consumer), []).append(each)
+    for key in sorted(groups):
+        _settle_group(node, channel, groups[key], settlement.requeue)
+        node.run_queues()
+
+
+def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], requeue: bool) -> None:
+    for each in deliveries:
         _free(channel, each)
         entry = each.entry
         queue = entry.queue
-        queues[queue] = None
         if entry.position not in queue.unacked:
             continue  # the queue was deleted meanwhile
-        if settlement.requeue:
-            _requeue(node, entry)
+        if requeue:
+            _requeue(node, entry, to_back=node.profile.quorum_requeues_to_back)
         else:
             queue.drop(entry)
             node.retract_entry(entry)
+    queues = {deliveries[0].entry.queue: None} if deliveries else {}
     if channel.global_prefetch:
         queues.update((consumer.queue, None) for consumer in channel.consumers.values())
     for queue in queues:
-        if queue.consumers.unpark(channel) or settlement.requeue:
+        if queue.consumers.unpark(channel) or requeue:
             node.touch(queue)
 
 
+def return_all(node: Node, channel: Channel, deliveries: list[Unacked]) -> None:
+    """A channel is over: what it held goes back. A quorum queue puts it first even where a nack puts it last."""
+    for each in deliveries:
+        entry = each.entry
+        if entry.position in entry.queue.unacked:
+            _requeue(node, entry, to_back=False)
+            node.touch(entry.queue)
+
+
 def _free(channel: Channel, delivery: Unacked) -> None:
-    consumer = delivery.consumer
-    if consumer is not None:
+    if delivery.consumer is None:
+        return
+    channel.outstanding = max(0, channel.outstanding - 1)
+    # Credit belongs to a consumer tag: a new consumer of that tag gets what an old one's delivery frees (observed).
+    consumer = channel.consumers.get(delivery.consumer.tag)
+    if consumer is not None and consumer.queue is delivery.consumer.queue:
         consumer.outstanding -= 1
-        channel.outstanding -= 1
 
 
-def _requeue(node: Node, entry: Entry) -> None:
+def _requeue(node: Node, entry: Entry, *, to_back: bool) -> None:
     queue = entry.queue
     entry.is_redelivered = True
     if not queue.is_quorum:
         queue.put_back(entry)
         return
     entry.deliveries += 1
-    if node.profile.quorum_requeues_to_back:
+    if to_back:
         queue.drop(entry)
         node.retract_entry(entry)
         node.commit_entry(queue.renewed(entry))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fakeamqp.node.channels import Channel, Publication, Transaction
 from fakeamqp.node.confirms import COMMIT, Awaiting
 from fakeamqp.node.publishing import deliver
+from fakeamqp.node.queues import Queue
 from fakeamqp.node.settling import settle_deliveries
 from fakeamqp.spec.errors import precondition_failed
 from fakeamqp.spec.methods import (
@@ -45,31 +46,29 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
     """tx.commit: publishes first, then acknowledgements; the answer waits for the journal."""
     transaction = _of(channel)
     channel.transaction = Transaction()
-    position = 0
     is_complete = True
     for publication in transaction.publications:
-        present, complete = _still_there(node, channel, publication)
-        is_complete = is_complete and complete
-        position = max(position, deliver(node, channel, present))
+        queues = _queues_now(node, channel, publication)
+        gone = node.profile.tx_keeps_queue_identity and len(queues) < len(publication.queues)
+        deliver(node, channel, publication.message, queues, mandatory=publication.mandatory and not gone)
+        is_complete = is_complete and not gone
     for settlement in transaction.settlements:
         settle_deliveries(node, channel, settlement)
     if not is_complete:
         raise precondition_failed("partial tx completion")
-    node.awaiting.append(Awaiting(max(position, node.journal.appended), channel, COMMIT))
+    node.awaiting.append(Awaiting(node.journal.appended, channel, COMMIT))
 
 
-def _still_there(node: Node, channel: Channel, publication: Publication) -> tuple[Publication, bool]:
-    """A publication to those of its queues that still exist, and whether that is what was promised.
+def _queues_now(node: Node, channel: Channel, publication: Publication) -> tuple[Queue, ...]:
+    """Those of a publication's queues that exist at commit.
 
-    3.10 remembers names, so that a queue deleted and declared again takes part; 4.0 remembers the queues (observed).
+    3.10 remembers names, so that a queue declared since takes part; 4.0 remembers the queues (observed).
     """
     vhost = channel.connection.world
-    now = [vhost.queues.get(queue.name) for queue in publication.queues]
     if node.profile.tx_keeps_queue_identity:
-        present = tuple(queue for queue, found in zip(publication.queues, now, strict=True) if found is queue)
-        return Publication(publication.message, present, publication.mandatory), len(present) == len(now)
-    present = tuple(queue for queue in now if queue is not None)
-    return Publication(publication.message, present, publication.mandatory), True
+        return tuple(queue for queue in publication.queues if not queue.is_deleted)
+    found = (vhost.queues.get(name) for name in publication.names)
+    return tuple(dict.fromkeys(queue for queue in found if queue is not None))
 
 
 def rollback(node: Node, channel: Channel, method: TxRollback) -> None:

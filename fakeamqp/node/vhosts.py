@@ -93,6 +93,12 @@ class VirtualHost:
             BindingFact(self.name, binding) for exchange in self.exchanges.values() for binding in exchange.bindings
         ]
 
+    def route_all(self, exchange: str, routing_keys: tuple[str, ...], headers: Table) -> tuple[Queue, ...]:
+        """`route` for a message with several routing keys: the queues that any of them leads to, each once."""
+        if not exchange:
+            return tuple(dict.fromkeys(self.queues[key] for key in routing_keys if key in self.queues))
+        return self._find_route(exchange, routing_keys, headers)[0]
+
     def route(self, exchange: str, routing_key: str, headers: Table) -> tuple[Queue, ...]:
         """The queues that a message published to an exchange goes to, each once."""
         if not exchange:
@@ -101,14 +107,14 @@ class VirtualHost:
         key = (exchange, routing_key)
         route = self._routes.get(key)
         if route is None:
-            route, depends_on_headers = self._find_route(exchange, routing_key, headers)
+            route, depends_on_headers = self._find_route(exchange, (routing_key,), headers)
             if not depends_on_headers:
                 if len(self._routes) >= ROUTE_CACHE_SIZE:
                     self._routes.clear()
                 self._routes[key] = route
         return route
 
-    def _find_route(self, start: str, routing_key: str, headers: Table) -> tuple[tuple[Queue, ...], bool]:
+    def _find_route(self, start: str, routing_keys: tuple[str, ...], headers: Table) -> tuple[tuple[Queue, ...], bool]:
         # Exchanges are visited once, so that cycles end; an alternate exchange is asked only where nothing matched.
         # Source: rabbit_exchange.erl, route1.
         queues: dict[str, Queue] = {}
@@ -118,7 +124,7 @@ class VirtualHost:
         for name in todo:
             exchange = self.exchanges[name]
             depends_on_headers = depends_on_headers or exchange.index.reads_headers
-            destinations = self._destinations(exchange, routing_key, headers)
+            destinations = self._destinations(exchange, routing_keys, headers)
             for kind, destination in destinations:
                 if kind == "queue":
                     queues[destination] = self.queues[destination]
@@ -128,8 +134,8 @@ class VirtualHost:
         return tuple(queues.values()), depends_on_headers
 
     @staticmethod
-    def _destinations(exchange: Exchange, routing_key: str, headers: Table) -> list[Destination]:
-        destinations = exchange.index.route(routing_key, headers)
+    def _destinations(exchange: Exchange, routing_keys: tuple[str, ...], headers: Table) -> list[Destination]:
+        destinations = [each for key in routing_keys for each in exchange.index.route(key, headers)]
         if not destinations and exchange.alternate:
             return [Destination("exchange", exchange.alternate)]
         return destinations
@@ -144,7 +150,7 @@ class VirtualHost:
                 assert self.has_binding(binding), binding
         assert sum(map(len, self._bindings_to.values())) == len(self.bindings())
         for (start, routing_key), route in self._routes.items():
-            assert self._find_route(start, routing_key, EMPTY_TABLE)[0] == route
+            assert self._find_route(start, (routing_key,), EMPTY_TABLE)[0] == route
         for queue in self.queues.values():
             assert not queue.is_dirty
             queue.check()

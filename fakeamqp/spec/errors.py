@@ -34,7 +34,7 @@ class AMQPError(Exception):
     def __init__(self, code: int, explanation: str, *, names_method: bool = True) -> None:
         self.code = code
         self.names_method = names_method
-        self.text = f"{REPLY_NAMES[code]} - {explanation}"
+        self.text = f"{REPLY_NAMES[code]} - {explanation}" if explanation else REPLY_NAMES[code]
         super().__init__(code, self.text)
 
 

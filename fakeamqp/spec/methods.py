@@ -33,14 +33,21 @@ class EndOfStream(Method):
     NAME = "end of stream"
 
 
+class Malformed(Method):
+    """What the client sent cannot be read as a frame; `explanation` is RabbitMQ's."""
+
+    NAME = "malformed"
+    explanation: str = ""
+
+
 class ConnectionStart(Method):
     INDEX = (10, 10)
     NAME = "connection.start"
     version_major: int = 0
     version_minor: int = 9
     server_properties: Table = EMPTY_TABLE
-    mechanisms: str = "PLAIN"
-    locales: str = "en_US"
+    mechanisms: bytes = b"PLAIN"
+    locales: bytes = b"en_US"
 
 
 class ConnectionStartOk(Method):
@@ -48,7 +55,8 @@ class ConnectionStartOk(Method):
     NAME = "connection.start-ok"
     client_properties: Table = EMPTY_TABLE
     mechanism: str = "PLAIN"
-    response: bytes = b""
+    response: bytes | Table = b""
+    """A table for AMQPLAIN."""
     locale: str = "en_US"
 
 
@@ -162,6 +170,23 @@ class ChannelClose(Method):
 class ChannelCloseOk(Method):
     INDEX = (20, 41)
     NAME = "channel.close-ok"
+
+
+class AccessRequest(Method):
+    INDEX = (30, 10)
+    NAME = "access.request"
+    realm: str = "/data"
+    exclusive: bool = False
+    passive: bool = True
+    active: bool = True
+    write: bool = True
+    read: bool = True
+
+
+class AccessRequestOk(Method):
+    INDEX = (30, 11)
+    NAME = "access.request-ok"
+    ticket: int = 1
 
 
 class ExchangeDeclare(Method):

@@ -59,14 +59,3 @@ def copy_value(value: Any) -> Any:
     if type(value) is list:
         return [copy_value(each) for each in value]
     return value
-
-
-def printed(value: Any) -> str:
-    """A field value as RabbitMQ's error texts print it: strings bare, booleans in lower case."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if value is None:
-        return "undefined"
-    return str(value)
