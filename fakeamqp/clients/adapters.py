@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +11,18 @@ from pika.adapters.select_connection import SelectConnection
 from pika.adapters.utils.nbio_interface import AbstractIOServices
 from pika.adapters.utils.selector_ioloop_adapter import SelectorIOServicesAdapter
 
-from fakeamqp.clients.connections import InMemoryConnection, _Names
+from fakeamqp.clients.connections import InMemoryConnection, NameServices
 from fakeamqp.clients.loop import VirtualIOLoop
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import Broker
 
 
-class SelectServices(_Names, SelectorIOServicesAdapter):
+class SelectServices(NameServices, SelectorIOServicesAdapter):
     """pika's I/O services over a virtual loop."""
 
 
-class AsyncioServices(_Names, _AsyncioIOServicesAdapter):
+class AsyncioServices(NameServices, _AsyncioIOServicesAdapter):
     """pika's I/O services over asyncio's loop."""
 
 
@@ -92,8 +91,7 @@ def connection_creator(adapter: type, broker: Broker) -> Any:
     return classmethod(create_connection)
 
 
-@functools.lru_cache(maxsize=64)
-def in_memory_class(base: type, broker: Broker) -> Any:
+def in_memory_class(base: Any, broker: Broker) -> Any:
     """A class that is `base`, an adapter of pika's or a user's class derived from one, but connects to `broker`."""
     if issubclass(base, InMemoryConnection):
         return base

@@ -29,20 +29,18 @@ class InMemoryBlockingConnection(pika.BlockingConnection):
 
 def connect(broker: Broker, parameters: Any) -> InMemoryBlockingConnection:
     """Connect to a broker; `parameters` is what pika.BlockingConnection takes. Raises what that raises."""
-    base = in_memory_class(SelectConnection, broker)
+    create = connection_creator(SelectConnection, broker).__func__
 
-    class Adapter(base):
-        __init__ = initialiser(SelectConnection, broker)
+    def create_connection(cls: Any, connection_configs: Any, on_done: Any, custom_ioloop: Any) -> Any:
+        _make_virtual(custom_ioloop, broker)
+        return create(cls, connection_configs, on_done, custom_ioloop)
 
-        @classmethod
-        def create_connection(
-            cls, connection_configs: Any, on_done: Any, custom_ioloop: Any = None, workflow: Any = None
-        ) -> Any:
-            _make_virtual(custom_ioloop, broker)
-            create = connection_creator(SelectConnection, broker).__func__
-            return create(cls, connection_configs, on_done, custom_ioloop, workflow)
-
-    return InMemoryBlockingConnection(parameters, _impl_class=Adapter)
+    members = {
+        "__init__": initialiser(SelectConnection, broker),
+        "create_connection": classmethod(create_connection),
+    }
+    adapter = type(SelectConnection.__name__, (in_memory_class(SelectConnection, broker),), members)
+    return InMemoryBlockingConnection(parameters, _impl_class=adapter)
 
 
 def _make_virtual(loop: Any, broker: Broker) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pika.adapters.base_connection import BaseConnection, _StreamingProtocolShim
 from pika.adapters.utils import connection_workflow
-from pika.adapters.utils.nbio_interface import AbstractIOReference
+from pika.adapters.utils.nbio_interface import AbstractIOReference, AbstractIOServices
 from pika.channel import Channel
 
 from fakeamqp.clients.loop import VirtualIOLoop
@@ -72,7 +72,7 @@ class _Resolved(AbstractIOReference):
         return False
 
 
-class _Names:
+class NameServices(AbstractIOServices):
     """Mixin for pika's I/O services: every name resolves, without asking anybody."""
 
     def getaddrinfo(self, host: str, port: int, on_done: Callable[[Any], None], **_: Any) -> AbstractIOReference:

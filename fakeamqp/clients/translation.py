@@ -97,15 +97,18 @@ def method_in(method: Any, frame_max: int) -> Method:
     encoded = b"".join(method.encode())
     if len(encoded) + METHOD_ID_SIZE > frame_max - FRAME_OVERHEAD:
         return _too_large(1, len(encoded) + METHOD_ID_SIZE, frame_max)
-    arrived = _decoded(type(method), encoded)
+    arrived = _decoded(method, encoded)
     read = _READERS[type(method)](arrived)
     if isinstance(read, methods.ConnectionStartOk) and read.mechanism == "AMQPLAIN":
         return read.replace(response=_amqplain_table(arrived.response))
     return read
 
 
-def _decoded(kind: type, encoded: bytes) -> Any:
-    return object.__new__(kind).decode(encoded)  # type: ignore[attr-defined]
+def _decoded(method: Any, encoded: bytes) -> Any:
+    # Onto a copy, as not every decoder of pika's sets all that its encoder wrote (Connection.UpdateSecret).
+    arrived: Any = object.__new__(type(method))
+    vars(arrived).update(vars(method))
+    return arrived.decode(encoded)
 
 
 def _amqplain_table(response: bytes) -> Any:
@@ -122,7 +125,7 @@ def content_in(method: Any, properties: Any, body: Any, frame_max: int) -> Metho
         return method_in(method, frame_max)
     exchange, routing_key = method.exchange, method.routing_key
     if not (_is_plain(exchange) and _is_plain(routing_key)):
-        arrived = _decoded(type(method), b"".join(method.encode()))
+        arrived = _decoded(method, b"".join(method.encode()))
         exchange, routing_key = arrived.exchange, arrived.routing_key
     read = properties_in(properties, frame_max)
     if isinstance(read, Method):

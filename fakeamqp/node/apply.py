@@ -66,7 +66,8 @@ def _remove_exchange(node: Node, fact: ExchangeFact) -> None:
 
 
 def _add_queue(node: Node, fact: QueueFact) -> None:
-    node.vhosts[fact.vhost].add_queue(Queue(fact, survives=survives(node, fact)))
+    store = node.journal.store((fact.vhost, fact.name)) if survives(node, fact) else None
+    node.vhosts[fact.vhost].add_queue(Queue(fact, store))
 
 
 def _remove_queue(node: Node, fact: QueueFact) -> None:
@@ -113,8 +114,7 @@ def recover(node: Node, journal: Journal) -> None:
 
 def _recover_messages(queue: Queue, store: QueueStore, was_shut_down: bool) -> None:
     for position in sorted(store.entries):
-        kept = store.entries[position]
-        entry = Entry(queue, position, kept.message, kept.expires_us)
+        entry = Entry(queue, position, *store.entries[position])
         entry.survives = True
         entry.deliveries = store.deliveries.get(position, 0)
         entry.is_redelivered = is_redelivered_after_restart(

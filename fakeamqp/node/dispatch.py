@@ -25,7 +25,6 @@ from fakeamqp.spec.methods import (
     ConnectionClose,
     ConnectionCloseOk,
     Heartbeat,
-    Malformed,
     Method,
 )
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from fakeamqp.node.node import Node
 
 CHANNEL_METHODS: dict[type[Method], Callable[[Node, Any, Any], None]] = {
+    methods.Malformed: sessions.refuse_malformed,
     methods.AccessRequest: sessions.request_access,
     methods.ChannelOpen: sessions.reopen_channel,
     methods.ChannelFlow: sessions.flow,
@@ -69,6 +69,7 @@ CONNECTION_METHODS: dict[tuple[Phase, type[Method]], Callable[[Node, Any, Any], 
     (Phase.OPENING, methods.ConnectionOpen): sessions.open_vhost,
     (Phase.OPENING, methods.ConnectionClose): sessions.close,
     (Phase.RUNNING, methods.ConnectionClose): sessions.close,
+    (Phase.RUNNING, methods.Malformed): sessions.refuse_malformed,
     (Phase.RUNNING, methods.ConnectionUpdateSecret): sessions.update_secret,
 }
 """What a client may say on channel 0, and when."""
@@ -100,8 +101,6 @@ def _dispatch_elsewhere(node: Node, connection: Connection, channel_number: int,
     if connection.phase is Phase.CLOSING:
         if isinstance(method, ConnectionCloseOk | ConnectionClose):
             end_connection(node, connection, ConnectionCloseOk() if isinstance(method, ConnectionClose) else None)
-    elif isinstance(method, Malformed):
-        raise HardError(501, method.explanation, names_method=False)
     elif channel_number == 0:
         _dispatch_on_channel_0(node, connection, method)
     elif connection.phase is not Phase.RUNNING:

@@ -70,7 +70,7 @@ def string(text: str) -> str:
 def pair(start: str, word: str, value: str) -> str:
     """`start`, and then `{word,value}` as `~p` prints it there: on two lines where one would be too long."""
     line = f"{start}{{{word},{value}}}"
-    if len(line) < LINE_WIDTH:
+    if len(line) < LINE_WIDTH - 1:
         return line
     return f"{start}{{{word},\n{' ' * (len(start) + 1)}{value}}}"
 

@@ -7,57 +7,44 @@ records; whoever must not speak before something is safe waits until `synced` ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from fakeamqp.node.facts import Fact, Key, QueueFact, key_of
 from fakeamqp.node.messages import Entry, Message
 
-
-class KeptEntry(NamedTuple):
-    """What the disk knows of an entry."""
-
-    message: Message
-    expires_us: int
-
-
-QueueKey = tuple[str, str]
+QueueKey: TypeAlias = tuple[str, str]
 """Virtual host and name."""
 
 
 class QueueStore:
     """One queue's messages on disk, by position."""
 
-    __slots__ = ("deliveries", "entries")
+    __slots__ = ("deliveries", "entries", "key")
 
-    def __init__(self) -> None:
-        self.entries: dict[int, KeptEntry] = {}
+    def __init__(self, key: QueueKey) -> None:
+        self.key = key
+        self.entries: dict[int, tuple[Message, int]] = {}
+        """The message and its expiry in microseconds."""
         self.deliveries: dict[int, int] = {}
-        """Positions that had been handed to a consumer, and how often they came back."""
+        """How often a message has come back, counting a delivery that is still out; absent if it never left."""
+
+    def add(self, position: int, kept: tuple[Message, int]) -> None:
+        """A message is there."""
+        self.entries[position] = kept
+
+    def mark(self, position: int, deliveries: int) -> None:
+        """A message is out, or came back."""
+        self.deliveries[position] = deliveries
+
+    def remove(self, position: int, _: None) -> None:
+        """A message is gone."""
+        self.entries.pop(position, None)
+        self.deliveries.pop(position, None)
 
 
-class _Record(NamedTuple):
-    """One pending change of one queue's messages."""
-
-    queue: QueueKey
-    apply: Callable[[QueueStore, int, KeptEntry | int | None], None]
-    position: int
-    what: KeptEntry | int | None
-
-
-def _add(store: QueueStore, position: int, what: KeptEntry | int | None) -> None:
-    assert isinstance(what, KeptEntry)
-    store.entries[position] = what
-
-
-def _remove(store: QueueStore, position: int, what: KeptEntry | int | None) -> None:
-    store.entries.pop(position, None)
-    store.deliveries.pop(position, None)
-
-
-def _mark_delivered(store: QueueStore, position: int, what: KeptEntry | int | None) -> None:
-    assert isinstance(what, int)
-    store.deliveries[position] = what
+Record: TypeAlias = tuple[QueueStore, Callable[[QueueStore, int, Any], None], int, Any]
+"""One pending change: the store, what to do to it, the message's position, and what else that needs."""
 
 
 class Journal:
@@ -66,9 +53,9 @@ class Journal:
     def __init__(self) -> None:
         self.facts: dict[Key, Fact] = {}
         self.stores: dict[QueueKey, QueueStore] = {}
-        self.tail: list[_Record] = []
+        self.tail: list[Record] = []
         self.synced = 0
-        """How many message records are safe."""
+        """How many message records are safe, or gone with their queue."""
         self.was_shut_down = False
         """Whether the node said goodbye before it went."""
 
@@ -80,50 +67,57 @@ class Journal:
     def put(self, fact: Fact) -> None:
         """A fact holds from now on."""
         self.facts[key_of(fact)] = fact
-        if isinstance(fact, QueueFact):
-            self.stores.setdefault((fact.vhost, fact.name), QueueStore())
 
     def delete(self, fact: Fact) -> None:
         """A fact holds no longer; a queue takes its messages along."""
-        if self.facts.pop(key_of(fact), None) is not None and isinstance(fact, QueueFact):
-            queue = (fact.vhost, fact.name)
-            del self.stores[queue]
-            kept = [record for record in self.tail if record.queue != queue]
-            self.synced += len(self.tail) - len(kept)  # positions go on counting what is gone
-            self.tail = kept
+        if self.facts.pop(key_of(fact), None) is None or not isinstance(fact, QueueFact):
+            return
+        store = self.stores.pop((fact.vhost, fact.name), None)
+        kept = [record for record in self.tail if record[0] is not store]
+        self.synced += len(self.tail) - len(kept)  # positions go on counting what is gone
+        self.tail = kept
 
-    def add_entry(self, queue: QueueKey, entry: Entry) -> None:
+    def store(self, key: QueueKey) -> QueueStore:
+        """A queue's messages; an empty store if there were none."""
+        found = self.stores.get(key)
+        if found is None:
+            found = self.stores[key] = QueueStore(key)
+        return found
+
+    def add_entry(self, store: QueueStore, entry: Entry) -> None:
         """A message is in a queue."""
-        self.tail.append(_Record(queue, _add, entry.position, KeptEntry(entry.message, entry.expires_us)))
+        self.tail.append((store, QueueStore.add, entry.position, (entry.message, entry.expires_us)))
+        if entry.deliveries:
+            self.mark_entry(store, entry, entry.deliveries)
 
-    def remove_entry(self, queue: QueueKey, entry: Entry) -> None:
+    def mark_entry(self, store: QueueStore, entry: Entry, deliveries: int) -> None:
+        """A message has been handed to somebody, or has come back."""
+        self.tail.append((store, QueueStore.mark, entry.position, deliveries))
+
+    def remove_entry(self, store: QueueStore, entry: Entry) -> None:
         """A message has left its queue."""
-        self.tail.append(_Record(queue, _remove, entry.position, None))
-
-    def mark_delivered(self, queue: QueueKey, entry: Entry) -> None:
-        """A message has been handed to somebody."""
-        self.tail.append(_Record(queue, _mark_delivered, entry.position, entry.deliveries))
+        self.tail.append((store, QueueStore.remove, entry.position, None))
 
     def sync(self) -> None:
         """Make the whole tail safe."""
-        for queue, apply, position, what in self.tail:
-            apply(self.stores[queue], position, what)
+        for store, change, position, what in self.tail:
+            change(store, position, what)
         self.synced += len(self.tail)
         self.tail.clear()
 
     def pending(self) -> dict[QueueKey, int]:
         """How many records each queue has in the tail."""
         counts: dict[QueueKey, int] = {}
-        for record in self.tail:
-            counts[record.queue] = counts.get(record.queue, 0) + 1
+        for store, *_ in self.tail:
+            counts[store.key] = counts.get(store.key, 0) + 1
         return counts
 
-    def lose_tail(self, kept: dict[QueueKey, int]) -> None:
+    def lose_tail(self, kept: Mapping[QueueKey, int]) -> None:
         """A crash: of each queue's pending records only the first `kept` ones reached the disk, none by default."""
         left = dict(kept)
-        for queue, apply, position, what in self.tail:
-            if left.get(queue, 0) > 0:
-                left[queue] -= 1
-                apply(self.stores[queue], position, what)
+        for store, change, position, what in self.tail:
+            if left.get(store.key, 0) > 0:
+                left[store.key] -= 1
+                change(store, position, what)
         self.synced += len(self.tail)
         self.tail.clear()

@@ -205,8 +205,7 @@ class Node:
             entry.queue.drop(entry)
             self.retract_entry(entry)
             return channel.next_tag()
-        if entry.survives:
-            self.mark_delivered(entry)
+        self.mark_delivered(entry)
         return channel.hold(entry, consumer)
 
     def delivered_properties(self, entry: Entry) -> BasicProperties:
@@ -233,21 +232,21 @@ class Node:
         """A message is in a queue from now on."""
         queue = entry.queue
         queue.backlog.append(entry)
-        if survives_entry(entry):
+        if queue.store is not None and survives_entry(entry):
             entry.survives = True
-            self.journal.add_entry(queue.key, entry)
+            self.journal.add_entry(queue.store, entry)
         if queue.had_consumer or entry.expires_us != NO_EXPIRY_US:
             self.touch(queue)
 
     def retract_entry(self, entry: Entry) -> None:
         """A message has left its queue; the queue knows already."""
-        if entry.survives:
-            self.journal.remove_entry(entry.queue.key, entry)
+        if entry.survives and entry.queue.store is not None:
+            self.journal.remove_entry(entry.queue.store, entry)
 
     def mark_delivered(self, entry: Entry) -> None:
-        """Somebody has seen a message: should it come back after a restart, it says so."""
-        if entry.survives:
-            self.journal.mark_delivered(entry.queue.key, entry)
+        """Somebody has a message. Should it come back after a restart, it says so; a quorum queue counts that too."""
+        if entry.survives and entry.queue.store is not None:
+            self.journal.mark_entry(entry.queue.store, entry, entry.deliveries + 1)
 
     def forget_awaiting(self, channel: Channel) -> None:
         """A channel is over: nobody waits for its answers."""

@@ -15,6 +15,7 @@ from fakeamqp.node.arguments import (
 from fakeamqp.node.backlog import Backlog
 from fakeamqp.node.consumers import Consumer, Rotation
 from fakeamqp.node.facts import QueueFact
+from fakeamqp.node.journal import QueueStore
 from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.timers import Timer
@@ -65,15 +66,15 @@ class Queue:
         "name",
         "next_position",
         "owner",
-        "survives",
+        "store",
         "unacked",
         "wake_timer",
     )
 
-    def __init__(self, fact: QueueFact, *, survives: bool) -> None:
+    def __init__(self, fact: QueueFact, store: QueueStore | None) -> None:
         self.fact = fact
-        self.survives = survives
-        """Whether the journal holds this queue."""
+        self.store = store
+        """The queue's part of the journal, if it survives."""
         self.name = fact.name
         self.key = (fact.vhost, fact.name)
         self.owner = fact.owner

@@ -37,6 +37,7 @@ from fakeamqp.spec.methods import (
     ConnectionUpdateSecret,
     ConnectionUpdateSecretOk,
     Heartbeat,
+    Malformed,
     Method,
 )
 
@@ -178,6 +179,11 @@ def close_channel_by_client(node: Node, channel: Channel, method: ChannelClose) 
 def request_access(node: Node, channel: Channel, method: AccessRequest) -> None:
     """access.request, of AMQP 0-9: everybody gets a ticket, and nobody ever looks at it."""
     channel.send(AccessRequestOk(1))
+
+
+def refuse_malformed(node: Node, session: Channel | Connection, method: Malformed) -> None:
+    """A frame that cannot be read."""
+    raise HardError(501, method.explanation, names_method=False)
 
 
 def flow(node: Node, channel: Channel, method: ChannelFlow) -> None:

@@ -120,4 +120,3 @@ def _requeue(node: Node, entry: Entry, *, to_back: bool) -> None:
         node.commit_entry(queue.renewed(entry))
     else:
         queue.put_first(entry)
-        node.mark_delivered(entry)

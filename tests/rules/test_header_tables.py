@@ -155,11 +155,6 @@ def test_a_name_may_be_bytes(channel: BlockingChannel, queue: str) -> None:
     assert get_one(channel, queue)[1].headers == {"text": 1, b"\xff": 2}
 
 
-def test_of_two_headers_with_the_same_name_one_arrives(channel: BlockingChannel, queue: str, version: str) -> None:
-    publish(channel, queue, {"a": 1, b"a": 2})
-    assert get_one(channel, queue)[1].headers == {"3.10": {"a": 2}, "4.0": {"a": 1}}[version]
-
-
 class TestOrder:
     NAMES = ("b", "", "a", "ä", "B", "aa", "a.b")
 
