@@ -1,16 +1,42 @@
 """fakeamqp: a deterministic in-memory RabbitMQ for tests.
 
-with fakeamqp.Broker() as broker:
-    connection = pika.BlockingConnection()  # reaches the broker, in process
+    with fakeamqp.Broker() as broker:
+        connection = pika.BlockingConnection()  # reaches the broker, in process
+
+Names are loaded when they are first used, so that the pytest plugin costs nothing where it is not used.
 """
 
 from __future__ import annotations
 
-from fakeamqp.node.topic import topic_matches
-from fakeamqp.simulation.broker import Broker
-from fakeamqp.simulation.waiting import Deadlock
-from fakeamqp.spec.errors import FakeamqpError, Misuse, UnsupportedFeature
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fakeamqp.node.topic import topic_matches
+    from fakeamqp.simulation.broker import Broker
+    from fakeamqp.simulation.waiting import Deadlock
+    from fakeamqp.spec.errors import FakeamqpError, Misuse, UnsupportedFeature
 
 __version__ = "0.1.0"
 
 __all__ = ["Broker", "Deadlock", "FakeamqpError", "Misuse", "UnsupportedFeature", "__version__", "topic_matches"]
+
+_HOMES = {
+    "Broker": "fakeamqp.simulation.broker",
+    "Deadlock": "fakeamqp.simulation.waiting",
+    "FakeamqpError": "fakeamqp.spec.errors",
+    "Misuse": "fakeamqp.spec.errors",
+    "UnsupportedFeature": "fakeamqp.spec.errors",
+    "topic_matches": "fakeamqp.node.topic",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

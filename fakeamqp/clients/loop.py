@@ -101,6 +101,7 @@ class VirtualIOLoop(IOLoop):
 
     def poll(self) -> None:
         """Wait until there is something to do, and dispatch the frames that have arrived."""
+        __tracebackhide__ = True
         if not self.is_ready():
             with self.broker.lock:
                 wait(self.broker, self)

@@ -80,6 +80,7 @@ class Broker:
         self._redirection: contextlib.AbstractContextManager[None] | None = None
         self._boot()
         self._furnish(vhosts, users or {})
+        self.trace.clear()
 
     def _furnish(self, vhosts: Iterable[str], users: Mapping[str, str]) -> None:
         names = list(dict.fromkeys(("/", *([vhosts] if isinstance(vhosts, str) else vhosts))))
@@ -322,5 +323,5 @@ class Broker:
             node.advance(self.clock.now_us)
             command(node, *arguments)
             node.finish_turn()
-            self._note(f"operator: {name} {' '.join(map(repr, arguments))}")
+            self._note(f"operator: {name} {arguments[0]!r}" if arguments else f"operator: {name}")
             self.notify()

@@ -55,6 +55,10 @@ class Trace:
     def __len__(self) -> int:
         return len(self._events)
 
+    def clear(self) -> None:
+        """Forget all events."""
+        self._events.clear()
+
     def last(self, count: int) -> list[Event]:
         """The `count` latest events."""
         return list(self._events)[-count:]

@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from fakeamqp.simulation.report import describe_queue
 from fakeamqp.spec.errors import FakeamqpError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Waiter(Protocol):
 
 def wait(broker: Broker, waiter: Waiter) -> None:
     """Return once `waiter` is ready. The caller holds the broker's lock. Raises Deadlock instead of hanging."""
+    __tracebackhide__ = True  # in pytest's tracebacks the program's own lines are what matters
     waiter.owner = threading.current_thread()
     while not waiter.is_ready():
         deadlines = [each for each in (waiter.next_deadline(), broker.next_deadline()) if each is not None]
@@ -69,14 +71,11 @@ def _sleep(broker: Broker, deadline_us: int | None) -> None:
 def _story(broker: Broker, waiter: Waiter) -> str:
     lines = ["nothing can happen any more, but a client waits:", f"  {waiter.explain()}"]
     lines += [f"  besides: {loop.explain()}" for loop in broker.loops if loop is not waiter]
-    held = [
-        f"  queue {queue.name!r} in {vhost.name!r}: {len(queue.messages)} ready, {len(queue.unacked)} unacked"
-        + "".join(
-            f", consumer {each.tag} holds {each.unacked} of {each.prefetch_count or 'any'}" for each in queue.consumers
-        )
-        for vhost in broker.vhosts()
-        for queue in vhost.queues.values()
-    ]
-    lines += held or ["  there are no queues"]
-    lines.append("On a real broker the program would hang here; process_data_events(time_limit=...) would return.")
+    if broker.is_running:
+        queues = [(vhost.name, queue) for vhost in broker.vhosts() for queue in vhost.queues.values()]
+        lines += [f"  queue {line}" for vhost, queue in queues for line in describe_queue(queue, vhost)]
+    lines.append(
+        "A real program would hang here. If it should not: publish what it waits for, or give it a time limit, "
+        "as in process_data_events(time_limit=...) or consume(inactivity_timeout=...)"
+    )
     return "\n".join(lines)

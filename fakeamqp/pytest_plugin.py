@@ -1,0 +1,89 @@
+"""The pytest plugin: fixtures `amqp_broker`, `amqp_connection` and `amqp_channel`, and what a failed test left behind.
+
+Nothing else of fakeamqp is imported before a test asks for a fixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import pika
+    from pika.adapters.blocking_connection import BlockingChannel
+
+    from fakeamqp.simulation.broker import Broker
+
+_broker_key: pytest.StashKey[Any] = pytest.StashKey()
+
+MARKER = "amqp(version=, seed=, vhosts=, users=, ...): how the test's amqp_broker is made; see fakeamqp.Broker"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Command line and ini options; the marker goes before the command line, that before the ini file."""
+    group = parser.getgroup("fakeamqp", "fakeamqp: a RabbitMQ in memory")
+    group.addoption("--amqp-seed", type=int, help="seed of every amqp_broker whose test does not name one")
+    group.addoption("--amqp-version", help="RabbitMQ version of every amqp_broker whose test does not name one")
+    parser.addini("amqp_seed", "seed of every amqp_broker (default: 0)")
+    parser.addini("amqp_version", 'RabbitMQ version of every amqp_broker: "3.10" or "4.0" (default)')
+    parser.addini("amqp_vhosts", "virtual hosts of every amqp_broker, besides /", type="args")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", MARKER)
+
+
+@pytest.fixture
+def amqp_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """A fresh fakeamqp.Broker; while the test runs, every pika connection reaches it."""
+    from fakeamqp.simulation.broker import Broker
+
+    with Broker(**_settings(request)) as broker:
+        request.node.stash[_broker_key] = broker
+        yield broker
+
+
+@pytest.fixture
+def amqp_connection(amqp_broker: Broker) -> pika.BlockingConnection:
+    """An open pika.BlockingConnection to the test's broker, as guest to "/"."""
+    return amqp_broker.connect()
+
+
+@pytest.fixture
+def amqp_channel(amqp_connection: pika.BlockingConnection) -> BlockingChannel:
+    """An open channel on `amqp_connection`."""
+    return amqp_connection.channel()
+
+
+def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    config = request.config
+    settings: dict[str, Any] = {}
+    if config.getini("amqp_seed"):
+        settings["seed"] = int(config.getini("amqp_seed"))
+    if config.getini("amqp_version"):
+        settings["version"] = config.getini("amqp_version")
+    if config.getini("amqp_vhosts"):
+        settings["vhosts"] = config.getini("amqp_vhosts")
+    for name in ("seed", "version"):
+        if config.getoption(f"amqp_{name}") is not None:
+            settings[name] = config.getoption(f"amqp_{name}")
+    for marker in reversed(list(request.node.iter_markers("amqp"))):
+        if marker.args:
+            raise pytest.UsageError(f"@pytest.mark.amqp takes keywords only: {MARKER}")
+        settings |= marker.kwargs
+    return settings
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what a failed test left behind in its broker."""
+    made = yield
+    broker = item.stash.get(_broker_key, None)
+    if made.failed and made.when == "call" and broker is not None:
+        from fakeamqp.simulation.report import report
+
+        made.sections.append(("fakeamqp", report(broker)))
+    return made

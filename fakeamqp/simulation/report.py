@@ -1,0 +1,43 @@
+"""What a broker looks like when a test has failed, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fakeamqp.simulation.snapshots import QueueSnapshot
+
+if TYPE_CHECKING:
+    from fakeamqp.simulation.broker import Broker
+
+LAST_EVENTS = 20
+
+
+def report(broker: Broker) -> str:
+    """The seed, what was left in the queues, who consumes, and the last things that happened."""
+    lines = [f"RabbitMQ {broker.version}, seed {broker.seed}, {broker.now:.6f} s of virtual time"]
+    lines += _queues(broker) if broker.is_running else ["the broker is down"]
+    events = broker.trace.last(LAST_EVENTS)
+    lines.append(f"the last {len(events)} things that happened:" if events else "nothing has happened yet")
+    lines += [f"  {event}" for event in events]
+    return "\n".join(lines)
+
+
+def _queues(broker: Broker) -> list[str]:
+    found = [(vhost.name, queue) for vhost in broker.vhosts() for queue in vhost.queues.values()]
+    if not found:
+        return ["no queues"]
+    return ["queues:", *(f"  {line}" for vhost, queue in found for line in describe_queue(queue, vhost))]
+
+
+def describe_queue(queue: QueueSnapshot, vhost: str) -> list[str]:
+    """A queue and its consumers, a line each."""
+    where = "" if vhost == "/" else f" in {vhost!r}"
+    return [
+        f"{queue.name!r}{where}: {len(queue.messages)} ready, {len(queue.unacked)} unacked, "
+        f"{len(queue.consumers)} consumers",
+        *(
+            f"  consumer {each.tag!r} on {each.connection} channel {each.channel} holds {each.unacked}"
+            + (f" of at most {each.prefetch_count}" if each.prefetch_count else "")
+            for each in queue.consumers
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""Tools for tests: the direct door, and what pytest and Hypothesis need."""
