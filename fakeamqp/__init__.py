@@ -12,8 +12,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fakeamqp.broker import Broker
     from fakeamqp.node.topic import topic_matches
-    from fakeamqp.simulation.broker import Broker
     from fakeamqp.simulation.waiting import Deadlock
     from fakeamqp.spec.errors import FakeamqpError, Misuse, UnsupportedFeature
 
@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 __all__ = ["Broker", "Deadlock", "FakeamqpError", "Misuse", "UnsupportedFeature", "__version__", "topic_matches"]
 
 _HOMES = {
-    "Broker": "fakeamqp.simulation.broker",
+    "Broker": "fakeamqp.broker",
     "Deadlock": "fakeamqp.simulation.waiting",
     "FakeamqpError": "fakeamqp.spec.errors",
     "Misuse": "fakeamqp.spec.errors",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pika
     from pika.adapters.blocking_connection import BlockingChannel
 
-    from fakeamqp.simulation.broker import Broker
+    from fakeamqp.broker import Broker
 
 _broker_key: pytest.StashKey[Any] = pytest.StashKey()
 
@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def amqp_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     """A fresh fakeamqp.Broker; while the test runs, every pika connection reaches it."""
-    from fakeamqp.simulation.broker import Broker
+    from fakeamqp.broker import Broker
 
     with Broker(**_settings(request)) as broker:
         request.node.stash[_broker_key] = broker

@@ -15,7 +15,7 @@ from fakeamqp.clients.connections import InMemoryConnection, NameServices
 from fakeamqp.clients.loop import VirtualIOLoop
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import Broker
+    from fakeamqp.simulation.broker import SimulatedBroker
 
 
 class SelectServices(NameServices, SelectorIOServicesAdapter):
@@ -26,14 +26,14 @@ class AsyncioServices(NameServices, _AsyncioIOServicesAdapter):
     """pika's I/O services over asyncio's loop."""
 
 
-def select_services(broker: Broker, custom_ioloop: Any) -> AbstractIOServices:
+def select_services(broker: SimulatedBroker, custom_ioloop: Any) -> AbstractIOServices:
     """I/O services for a SelectConnection. `custom_ioloop` is what pika's constructor takes under this name."""
     if isinstance(custom_ioloop, AbstractIOServices):
         return custom_ioloop
     return SelectServices(custom_ioloop or VirtualIOLoop(broker))
 
 
-def asyncio_services(broker: Broker, custom_ioloop: Any) -> AbstractIOServices:
+def asyncio_services(broker: SimulatedBroker, custom_ioloop: Any) -> AbstractIOServices:
     """I/O services for an AsyncioConnection. `custom_ioloop` is what pika's constructor takes under this name."""
     if isinstance(custom_ioloop, AbstractIOServices):
         return custom_ioloop
@@ -44,7 +44,7 @@ SERVICES = {SelectConnection: select_services, AsyncioConnection: asyncio_servic
 """The adapters, and what makes their I/O services."""
 
 
-def initialiser(adapter: type, broker: Broker) -> Callable[..., None]:
+def initialiser(adapter: type, broker: SimulatedBroker) -> Callable[..., None]:
     """An `__init__` for an adapter: with its arguments, but onto the broker."""
 
     def __init__(  # noqa: N807
@@ -71,7 +71,7 @@ def initialiser(adapter: type, broker: Broker) -> Callable[..., None]:
     return __init__
 
 
-def connection_creator(adapter: type, broker: Broker) -> Any:
+def connection_creator(adapter: type, broker: SimulatedBroker) -> Any:
     """A classmethod `create_connection` for an adapter: with its arguments, but onto the broker."""
 
     def create_connection(
@@ -91,7 +91,7 @@ def connection_creator(adapter: type, broker: Broker) -> Any:
     return classmethod(create_connection)
 
 
-def in_memory_class(base: Any, broker: Broker) -> Any:
+def in_memory_class(base: Any, broker: SimulatedBroker) -> Any:
     """A class that is `base`, an adapter of pika's or a user's class derived from one, but connects to `broker`."""
     if issubclass(base, InMemoryConnection):
         return base

@@ -11,7 +11,7 @@ from fakeamqp.clients.adapters import connection_creator, in_memory_class, initi
 from fakeamqp.clients.loop import VirtualIOLoop
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import Broker
+    from fakeamqp.simulation.broker import SimulatedBroker
 
 
 class InMemoryBlockingConnection(pika.BlockingConnection):
@@ -27,7 +27,7 @@ class InMemoryBlockingConnection(pika.BlockingConnection):
             self.process_data_events(left)
 
 
-def connect(broker: Broker, parameters: Any) -> InMemoryBlockingConnection:
+def connect(broker: SimulatedBroker, parameters: Any) -> InMemoryBlockingConnection:
     """Connect to a broker; `parameters` is what pika.BlockingConnection takes. Raises what that raises."""
     create = connection_creator(SelectConnection, broker).__func__
 
@@ -43,7 +43,7 @@ def connect(broker: Broker, parameters: Any) -> InMemoryBlockingConnection:
     return InMemoryBlockingConnection(parameters, _impl_class=adapter)
 
 
-def _make_virtual(loop: Any, broker: Broker) -> None:
+def _make_virtual(loop: Any, broker: SimulatedBroker) -> None:
     # BlockingConnection insists on making its loop itself.
     if type(loop) is IOLoop:
         loop.close()

@@ -21,13 +21,13 @@ from fakeamqp.clients.translation import FRAME_OVERHEAD
 from fakeamqp.clients.transport import Transport
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import Broker
+    from fakeamqp.simulation.broker import SimulatedBroker
 
 
 class _Connector(connection_workflow.AMQPConnector):
     """pika's connector, but that it opens a stream to the broker where that one opens a socket."""
 
-    def __init__(self, broker: Broker, connection_factory: Callable[[Any], Any], nbio: Any) -> None:
+    def __init__(self, broker: SimulatedBroker, connection_factory: Callable[[Any], Any], nbio: Any) -> None:
         super().__init__(connection_factory, nbio)
         self._broker = broker
 
@@ -52,7 +52,7 @@ class _Connector(connection_workflow.AMQPConnector):
         self._on_transport_establishment_done((transport, transport.get_protocol()))
 
 
-def open_transport(broker: Broker, protocol_factory: Callable[[], Any]) -> Transport:
+def open_transport(broker: SimulatedBroker, protocol_factory: Callable[[], Any]) -> Transport:
     """Connect a new pika connection to the broker. Raises ConnectionRefusedError while that is down."""
     stream = broker.open_stream()
     protocol = protocol_factory()
@@ -92,7 +92,7 @@ class InMemoryChannel(Channel):
 class InMemoryConnection(BaseConnection):
     """Mixin over a pika connection class; `broker` is set by whoever makes the class."""
 
-    broker: Broker
+    broker: SimulatedBroker
     _nbio: Any
 
     # -- instead of marshalling ---------------------------------------------------------------------------------

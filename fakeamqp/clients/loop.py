@@ -17,7 +17,7 @@ from fakeamqp.spec.errors import UnsupportedFeature
 
 if TYPE_CHECKING:
     from fakeamqp.clients.transport import Transport
-    from fakeamqp.simulation.broker import Broker
+    from fakeamqp.simulation.broker import SimulatedBroker
 
 
 class VirtualIOLoop(IOLoop):
@@ -26,7 +26,7 @@ class VirtualIOLoop(IOLoop):
     Frames are dispatched in `poll` alone, never while the program is inside another call.
     """
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: SimulatedBroker) -> None:
         self.broker = broker
         self.owner = threading.current_thread()
         self.transports: list[Transport] = []

@@ -17,13 +17,13 @@ from fakeamqp.clients.loop import VirtualIOLoop
 from fakeamqp.spec.errors import Misuse, UnsupportedFeature
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import Broker
+    from fakeamqp.simulation.broker import SimulatedBroker
 
 _one_at_a_time = threading.Lock()
 
 
 @contextlib.contextmanager
-def redirect(broker: Broker) -> Iterator[None]:
+def redirect(broker: SimulatedBroker) -> Iterator[None]:
     """Redirect pika's adapters to a broker. Raises Misuse while another redirection lasts.
 
     Methods of pika's classes are replaced, not the classes, so that names imported earlier lead here as well.
@@ -43,7 +43,7 @@ def redirect(broker: Broker) -> Iterator[None]:
         _one_at_a_time.release()
 
 
-def _replacements(broker: Broker) -> list[tuple[Any, str, Any]]:
+def _replacements(broker: SimulatedBroker) -> list[tuple[Any, str, Any]]:
     replacements: list[tuple[Any, str, Any]] = [
         (pika.compat, "time_now", lambda: broker.clock.seconds),
         (IOLoop, "__init__", _virtual_loop_initialiser(broker)),
@@ -55,7 +55,7 @@ def _replacements(broker: Broker) -> list[tuple[Any, str, Any]]:
     return replacements
 
 
-def _virtual_loop_initialiser(broker: Broker) -> Callable[[Any], None]:
+def _virtual_loop_initialiser(broker: SimulatedBroker) -> Callable[[Any], None]:
     def __init__(self: Any) -> None:  # noqa: N807
         self.__class__ = VirtualIOLoop
         VirtualIOLoop.__init__(self, broker)

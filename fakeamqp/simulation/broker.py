@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any
 
 from fakeamqp.node import operator
 from fakeamqp.node.journal import Journal
@@ -27,30 +25,12 @@ from fakeamqp.simulation.trace import Event, Trace
 from fakeamqp.simulation.waiting import Waiter
 from fakeamqp.spec.errors import Misuse
 
-if TYPE_CHECKING:
-    import pika
-
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
-
 EVERYTHING = ".*"
 GUEST = "guest"
 
 
-class Broker:
-    """A RabbitMQ in memory.
-
-    As a context manager or decorator it redirects every pika connection made meanwhile to itself, whatever host and
-    port the program names; `connect` works without. Arguments:
-
-    - version: which RabbitMQ it behaves as, "3.10" or "4.0"
-    - seed: all chance is drawn from it; the same seed gives the same run
-    - vhosts: virtual hosts that exist from the start besides "/"; guest may do everything in each
-    - users: name -> password; like guest, who exists always, they may do everything in these virtual hosts
-    - sync_interval: seconds for which message records may wait for the disk. With 0 a message is safe as soon as
-      it is published; otherwise confirms come later, and a crash loses part of what was not yet safe
-    - trace_limit: how many of the last events `trace` keeps; None keeps all
-    """
+class SimulatedBroker:
+    """A RabbitMQ in memory and the world around it; `fakeamqp.Broker`, which tells the arguments, adds the doors."""
 
     def __init__(
         self,
@@ -77,7 +57,6 @@ class Broker:
         self._sync_interval_us = to_us(sync_interval)
         self._journal = Journal()
         self._streams: list[Stream] = []
-        self._redirection: contextlib.AbstractContextManager[None] | None = None
         self._boot()
         self._furnish(vhosts, users or {})
         self.trace.clear()
@@ -92,40 +71,6 @@ class Broker:
         for user in (GUEST, *users):
             for name in names:
                 self.set_permissions(user, EVERYTHING, EVERYTHING, EVERYTHING, vhost=name)
-
-    # -- pika ---------------------------------------------------------------------------------------------------
-
-    def connect(self, parameters: Any = None) -> pika.BlockingConnection:
-        """A pika.BlockingConnection to this broker, without redirecting any other.
-
-        `parameters` is what pika.BlockingConnection takes. Raises what that raises.
-        """
-        from fakeamqp.clients.blocking import connect
-
-        return connect(self, parameters)
-
-    def __enter__(self) -> Broker:
-        from fakeamqp.clients.redirection import redirect
-
-        redirection = redirect(self)
-        redirection.__enter__()
-        self._redirection = redirection
-        return self
-
-    def __exit__(self, *exc_info: Any) -> None:
-        assert self._redirection is not None
-        redirection, self._redirection = self._redirection, None
-        redirection.__exit__(*exc_info)
-
-    def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-        """As a decorator: redirect pika while the function runs."""
-
-        @functools.wraps(function)
-        def redirected(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-            with self:
-                return function(*args, **kwargs)
-
-        return redirected
 
     # -- time ---------------------------------------------------------------------------------------------------
 

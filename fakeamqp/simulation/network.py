@@ -11,7 +11,7 @@ from fakeamqp.spec.methods import Method
 
 if TYPE_CHECKING:
     from fakeamqp.node.node import Node
-    from fakeamqp.simulation.broker import Broker
+    from fakeamqp.simulation.broker import SimulatedBroker
 
 
 class Stream:
@@ -22,7 +22,7 @@ class Stream:
 
     __slots__ = ("_broker", "_lock", "_node", "_trace", "connection", "is_broken", "on_readable")
 
-    def __init__(self, broker: Broker, node: Node, on_readable: Callable[[], None] | None) -> None:
+    def __init__(self, broker: SimulatedBroker, node: Node, on_readable: Callable[[], None] | None) -> None:
         self._broker = broker
         self._lock = broker.lock
         self._node = node

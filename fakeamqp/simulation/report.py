@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from fakeamqp.simulation.snapshots import QueueSnapshot
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import Broker
+    from fakeamqp.simulation.broker import SimulatedBroker
 
 LAST_EVENTS = 20
 
 
-def report(broker: Broker) -> str:
+def report(broker: SimulatedBroker) -> str:
     """The seed, what was left in the queues, who consumes, and the last things that happened."""
     lines = [f"RabbitMQ {broker.version}, seed {broker.seed}, {broker.now:.6f} s of virtual time"]
     lines += _queues(broker) if broker.is_running else ["the broker is down"]
@@ -22,7 +22,7 @@ def report(broker: Broker) -> str:
     return "\n".join(lines)
 
 
-def _queues(broker: Broker) -> list[str]:
+def _queues(broker: SimulatedBroker) -> list[str]:
     found = [(vhost.name, queue) for vhost in broker.vhosts() for queue in vhost.queues.values()]
     if not found:
         return ["no queues"]

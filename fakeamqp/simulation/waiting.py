@@ -14,7 +14,7 @@ from fakeamqp.simulation.report import describe_queue
 from fakeamqp.spec.errors import FakeamqpError
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import Broker
+    from fakeamqp.simulation.broker import SimulatedBroker
 
 
 class Deadlock(FakeamqpError):
@@ -39,7 +39,7 @@ class Waiter(Protocol):
         """What it waits for, in words."""
 
 
-def wait(broker: Broker, waiter: Waiter) -> None:
+def wait(broker: SimulatedBroker, waiter: Waiter) -> None:
     """Return once `waiter` is ready. The caller holds the broker's lock. Raises Deadlock instead of hanging."""
     __tracebackhide__ = True  # in pytest's tracebacks the program's own lines are what matters
     waiter.owner = threading.current_thread()
@@ -54,13 +54,13 @@ def wait(broker: Broker, waiter: Waiter) -> None:
             raise Deadlock(_story(broker, waiter))
 
 
-def _others_may_act(broker: Broker) -> bool:
+def _others_may_act(broker: SimulatedBroker) -> bool:
     here = threading.current_thread()
     threads = {broker.thread, *(loop.owner for loop in broker.loops)}
     return any(each is not here and each.is_alive() for each in threads)
 
 
-def _sleep(broker: Broker, deadline_us: int | None) -> None:
+def _sleep(broker: SimulatedBroker, deadline_us: int | None) -> None:
     began = time.monotonic()
     broker.changed.wait(None if deadline_us is None else max(0.0, (deadline_us - broker.clock.now_us) / 1e6))
     passed_us = round((time.monotonic() - began) * 1e6)
@@ -68,7 +68,7 @@ def _sleep(broker: Broker, deadline_us: int | None) -> None:
     broker.move_clock(reached_us if deadline_us is None else min(reached_us, max(deadline_us, broker.clock.now_us)))
 
 
-def _story(broker: Broker, waiter: Waiter) -> str:
+def _story(broker: SimulatedBroker, waiter: Waiter) -> str:
     lines = ["nothing can happen any more, but a client waits:", f"  {waiter.explain()}"]
     lines += [f"  besides: {loop.explain()}" for loop in broker.loops if loop is not waiter]
     if broker.is_running:

@@ -9,7 +9,7 @@ channel.call(BasicGet("orders", no_ack=True)).body  # b'one'
 
 from __future__ import annotations
 
-from fakeamqp.simulation.broker import Broker
+from fakeamqp.simulation.broker import SimulatedBroker
 from fakeamqp.simulation.network import Stream
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.methods import (
@@ -96,7 +96,7 @@ class DirectChannel:
 
 
 def connect(
-    broker: Broker, user: str = "guest", password: str = "guest", virtual_host: str = "/", heartbeat: int = 0
+    broker: SimulatedBroker, user: str = "guest", password: str = "guest", virtual_host: str = "/", heartbeat: int = 0
 ) -> DirectConnection:
     """Connect to a broker. `heartbeat` is in seconds, 0 for none. Raises Misuse where the node refuses."""
     stream = broker.open_stream()

@@ -1,0 +1,66 @@
+"""The broker that a user holds: the simulated one, with its doors for pika."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from fakeamqp.simulation.broker import SimulatedBroker
+
+if TYPE_CHECKING:
+    import pika
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class Broker(SimulatedBroker):
+    """A RabbitMQ in memory.
+
+    As a context manager or decorator it redirects every pika connection made meanwhile to itself, whatever host and
+    port the program names; `connect` works without. pika is imported when it is needed. Arguments:
+
+    - version: which RabbitMQ it behaves as, "3.10" or "4.0"
+    - seed: all chance is drawn from it; the same seed gives the same run
+    - vhosts: virtual hosts that exist from the start besides "/"; guest may do everything in each
+    - users: name -> password; like guest, who exists always, they may do everything in these virtual hosts
+    - sync_interval: seconds for which message records may wait for the disk. With 0 a message is safe as soon as
+      it is published; otherwise confirms come later, and a crash loses part of what was not yet safe
+    - trace_limit: how many of the last events `trace` keeps; None keeps all
+    """
+
+    _redirection: contextlib.AbstractContextManager[None]
+
+    def connect(self, parameters: Any = None) -> pika.BlockingConnection:
+        """A pika.BlockingConnection to this broker, without redirecting any other.
+
+        `parameters` is what pika.BlockingConnection takes. Raises what that raises.
+        """
+        from fakeamqp.clients.blocking import connect
+
+        return connect(self, parameters)
+
+    def __enter__(self) -> Broker:
+        """Redirect pika. Raises Misuse while it is redirected already."""
+        from fakeamqp.clients.redirection import redirect
+
+        redirection = redirect(self)
+        redirection.__enter__()
+        self._redirection = redirection
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        """Let pika go where it went before."""
+        self._redirection.__exit__(*exc_info)
+
+    def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        """As a decorator: redirect pika while the function runs."""
+
+        @functools.wraps(function)
+        def redirected(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            with self:
+                return function(*args, **kwargs)
+
+        return redirected
