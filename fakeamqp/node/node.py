@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from fakeamqp.node import sessions
 from fakeamqp.node.access import Access
@@ -33,8 +32,9 @@ from fakeamqp.spec.tables import LongLong
 class Node:
     """One running RabbitMQ instance, built from its journal.
 
-    `new_name()` must return 22 fresh characters each time; generated names are made of them. `sync_interval_us` is
-    how long message records may wait for the disk; with 0 they are safe at the end of each turn.
+    `new_name()` must return 22 fresh characters each time; generated names are made of them. `connection_numbers`
+    gives each connection its number, also across restarts. `sync_interval_us` is how long message records may wait
+    for the disk; with 0 they are safe at the end of each turn.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Node:
         journal: Journal,
         *,
         new_name: Callable[[], str],
+        connection_numbers: Iterator[int],
         now_us: int = 0,
         sync_interval_us: int = 0,
     ) -> None:
@@ -57,7 +58,7 @@ class Node:
         self.awaiting: list[Awaiting] = []
         """Answers that must not be given before the journal has reached their position."""
         self._sync_interval_us = sync_interval_us
-        self._connection_numbers = itertools.count(1)
+        self._connection_numbers = connection_numbers
         self._dirty: deque[Queue] = deque()
         self._sync_timer: Timer | None = None
         recover(self, journal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -57,6 +58,7 @@ class SimulatedBroker:
         self._sync_interval_us = to_us(sync_interval)
         self._journal = Journal()
         self._streams: list[Stream] = []
+        self._connection_numbers = itertools.count(1)
         self._boot()
         self._furnish(vhosts, users or {})
         self.trace.clear()
@@ -142,6 +144,7 @@ class SimulatedBroker:
             self._profile,
             self._journal,
             new_name=lambda: generated_name(self.chooser, "names"),
+            connection_numbers=self._connection_numbers,
             now_us=self.clock.now_us,
             sync_interval_us=self._sync_interval_us,
         )

@@ -5,18 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakeamqp.simulation.snapshots import QueueSnapshot
+from fakeamqp.spec.methods import (
+    ChannelOpenOk,
+    ConnectionOpenOk,
+    ConnectionStart,
+    ConnectionStartOk,
+    ConnectionTune,
+    ConnectionTuneOk,
+    Heartbeat,
+)
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
 
-LAST_EVENTS = 20
+LAST_EVENTS = 30
+HANDSHAKE = (
+    ConnectionStart,
+    ConnectionStartOk,
+    ConnectionTune,
+    ConnectionTuneOk,
+    ConnectionOpenOk,
+    ChannelOpenOk,
+    Heartbeat,
+)
+"""Methods that tell nobody anything when they succeed."""
 
 
 def report(broker: SimulatedBroker) -> str:
     """The seed, what was left in the queues, who consumes, and the last things that happened."""
     lines = [f"RabbitMQ {broker.version}, seed {broker.seed}, {broker.now:.6f} s of virtual time"]
     lines += _queues(broker) if broker.is_running else ["the broker is down"]
-    events = broker.trace.last(LAST_EVENTS)
+    events = [event for event in broker.trace if not isinstance(event.method, HANDSHAKE)][-LAST_EVENTS:]
     lines.append(f"the last {len(events)} things that happened:" if events else "nothing has happened yet")
     lines += [f"  {event}" for event in events]
     return "\n".join(lines)
