@@ -19,6 +19,7 @@ from pika.channel import Channel
 from fakeamqp.clients.loop import VirtualIOLoop
 from fakeamqp.clients.translation import FRAME_OVERHEAD
 from fakeamqp.clients.transport import Transport
+from fakeamqp.simulation.network import Stream
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
@@ -59,7 +60,7 @@ def open_transport(broker: SimulatedBroker, protocol_factory: Callable[[], Any])
     connection = protocol.conn
     transport = Transport(connection, protocol, stream)
     connection.enter_loop(transport)
-    stream.on_readable = connection.wake_for(transport)
+    connection.listen(stream, transport)
     protocol.connection_made(transport)
     return transport
 
@@ -175,8 +176,7 @@ class InMemoryConnection(BaseConnection):
         if isinstance(loop, VirtualIOLoop) and transport in loop.transports:
             loop.transports.remove(transport)
 
-    def wake_for(self, transport: Transport) -> Callable[[], None] | None:
-        """How to tell a loop that is not ours, such as asyncio's, that frames have arrived."""
-        if isinstance(self.ioloop, VirtualIOLoop):
-            return None
-        return lambda: self._nbio.add_callback_threadsafe(transport.dispatch)
+    def listen(self, stream: Stream, transport: Transport) -> None:
+        """Let a loop that is not ours, such as asyncio's, be told when frames have arrived."""
+        if not isinstance(self.ioloop, VirtualIOLoop):
+            stream.listen(lambda: self._nbio.add_callback_threadsafe(transport.dispatch))

@@ -66,7 +66,7 @@ class VirtualIOLoop(IOLoop):
             raise TypeError(f"callback must be a callable, but got {callback!r}")
         with self.broker.lock:
             self._callbacks.append(callback)
-            self.broker.changed.notify_all()
+            self.broker.notify()
 
     add_callback = add_callback_threadsafe
 

@@ -22,7 +22,7 @@ from fakeamqp.simulation.snapshots import (
     VirtualHostSnapshot,
     vhost_snapshot,
 )
-from fakeamqp.simulation.trace import Event, Trace
+from fakeamqp.simulation.trace import Trace
 from fakeamqp.simulation.waiting import Waiter
 from fakeamqp.spec.errors import Misuse
 
@@ -57,7 +57,10 @@ class SimulatedBroker:
         self._profile = profile_of(version)
         self._sync_interval_us = to_us(sync_interval)
         self._journal = Journal()
-        self._streams: list[Stream] = []
+        self._streams: dict[Stream, None] = {}
+        self._listening: dict[Stream, None] = {}
+        """Streams whose clients want to be told when there is something to read."""
+        self._sleepers = 0
         self._connection_numbers = itertools.count(1)
         self._boot()
         self._furnish(vhosts, users or {})
@@ -154,6 +157,7 @@ class SimulatedBroker:
         self._note(what)
         self.notify()
         self._streams.clear()
+        self._listening.clear()
 
     def _running_node(self, purpose: str) -> Node:
         if self.node is None:
@@ -162,29 +166,42 @@ class SimulatedBroker:
 
     # -- streams ------------------------------------------------------------------------------------------------
 
-    def open_stream(self, on_readable: Callable[[], None] | None = None) -> Stream:
+    def open_stream(self) -> Stream:
         """A client connects. Raises ConnectionRefusedError while the node is down. For doors."""
         with self.lock:
             if self.node is None:
                 raise ConnectionRefusedError(111, "Connection refused")
-            stream = Stream(self, self.node, on_readable)
-            self._streams.append(stream)
+            stream = Stream(self, self.node)
+            self._streams[stream] = None
             return stream
+
+    def listen(self, stream: Stream) -> None:
+        """From now on call a stream's `on_readable`. For doors."""
+        self._listening[stream] = None
 
     def forget_stream(self, stream: Stream) -> None:
         """A client has gone. For doors."""
-        if stream in self._streams:
-            self._streams.remove(stream)
+        self._streams.pop(stream, None)
+        self._listening.pop(stream, None)
 
     def notify(self) -> None:
         """Wake whoever waits for what may have happened. The caller holds the lock. For doors."""
-        self.changed.notify_all()
-        for stream in self._streams:
-            if stream.on_readable is not None and stream.is_readable():
+        if self._sleepers:
+            self.changed.notify_all()
+        for stream in tuple(self._listening):
+            if stream.is_readable():
                 stream.on_readable()
 
+    def sleep(self, seconds: float | None) -> None:
+        """Sleep in real time until `notify`, at most this long. The caller holds the lock. For doors."""
+        self._sleepers += 1
+        try:
+            self.changed.wait(seconds)
+        finally:
+            self._sleepers -= 1
+
     def _note(self, what: str) -> None:
-        self.trace.record(Event(self.clock.now_us, 0, 0, what, None))
+        self.trace.record((self.clock.now_us, 0, 0, what, None))
 
     # -- what is there ------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fakeamqp.node.connections import Connection
-from fakeamqp.simulation.trace import Event
 from fakeamqp.spec.methods import Method
 
 if TYPE_CHECKING:
@@ -15,22 +14,26 @@ if TYPE_CHECKING:
 
 
 class Stream:
-    """A client's way to the node, as a TCP connection would be, but for methods instead of bytes.
-
-    `on_readable` is called, from whatever thread, when there is something to receive or the stream is broken.
-    """
+    """A client's way to the node, as a TCP connection would be, but for methods instead of bytes."""
 
     __slots__ = ("_broker", "_lock", "_node", "_trace", "connection", "is_broken", "on_readable")
 
-    def __init__(self, broker: SimulatedBroker, node: Node, on_readable: Callable[[], None] | None) -> None:
+    def __init__(self, broker: SimulatedBroker, node: Node) -> None:
         self._broker = broker
         self._lock = broker.lock
         self._node = node
         self._trace = broker.trace.record
-        self.on_readable = on_readable
+        self.on_readable: Callable[[], None] = _do_nothing
+        """See `listen`."""
         self.is_broken = False
         """Whether the peer is gone without a goodbye; what it said before can still be received."""
         self.connection: Connection | None = None
+
+    def listen(self, on_readable: Callable[[], None]) -> None:
+        """Have `on_readable` called, from whatever thread, when there is something to receive or the peer is dead."""
+        with self._lock:
+            self.on_readable = on_readable
+            self._broker.listen(self)
 
     def greet(self) -> None:
         """Send the protocol header."""
@@ -49,7 +52,7 @@ class Stream:
             now_us = self._broker.clock.now_us
             if connection is None or self._node is not self._broker.node:
                 return
-            self._trace(Event(now_us, connection.id, channel_number, "->", method))
+            self._trace((now_us, connection.id, channel_number, "->", method))
             self._node.handle(connection, channel_number, method, now_us)
             self._broker.notify()
 
@@ -63,7 +66,7 @@ class Stream:
         if connection is None or not connection.outbox:
             return None
         channel_number, method = connection.outbox.popleft()
-        self._trace(Event(self._broker.clock.now_us, connection.id, channel_number, "<-", method))
+        self._trace((self._broker.clock.now_us, connection.id, channel_number, "<-", method))
         return channel_number, method
 
     def close(self) -> None:
@@ -77,3 +80,7 @@ class Stream:
     def break_off(self) -> None:
         """The peer has died."""
         self.is_broken = True
+
+
+def _do_nothing() -> None:
+    """Nobody listens."""

@@ -62,7 +62,7 @@ def _others_may_act(broker: SimulatedBroker) -> bool:
 
 def _sleep(broker: SimulatedBroker, deadline_us: int | None) -> None:
     began = time.monotonic()
-    broker.changed.wait(None if deadline_us is None else max(0.0, (deadline_us - broker.clock.now_us) / 1e6))
+    broker.sleep(None if deadline_us is None else max(0.0, (deadline_us - broker.clock.now_us) / 1e6))
     passed_us = round((time.monotonic() - began) * 1e6)
     reached_us = broker.clock.now_us + passed_us
     broker.move_clock(reached_us if deadline_us is None else min(reached_us, max(deadline_us, broker.clock.now_us)))
