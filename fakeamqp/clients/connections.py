@@ -16,10 +16,9 @@ from pika.adapters.utils import connection_workflow
 from pika.adapters.utils.nbio_interface import AbstractIOReference, AbstractIOServices
 from pika.channel import Channel
 
-from fakeamqp.clients.loop import VirtualIOLoop
+from fakeamqp.clients.drivers import driver_for
 from fakeamqp.clients.translation import FRAME_OVERHEAD
 from fakeamqp.clients.transport import Transport
-from fakeamqp.simulation.network import Stream
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
@@ -58,9 +57,7 @@ def open_transport(broker: SimulatedBroker, protocol_factory: Callable[[], Any])
     stream = broker.open_stream()
     protocol = protocol_factory()
     connection = protocol.conn
-    transport = Transport(connection, protocol, stream)
-    connection.enter_loop(transport)
-    connection.listen(stream, transport)
+    transport = Transport(connection, protocol, stream, driver_for(connection._nbio, broker))
     protocol.connection_made(transport)
     return transport
 
@@ -161,22 +158,3 @@ class InMemoryConnection(BaseConnection):
             native_loop=self._nbio.get_native_ioloop(),
             on_done=functools.partial(self._unshim_connection_workflow_callback, self._on_connection_workflow_done),
         )
-
-    # -- which loop brings what has arrived -----------------------------------------------------------------------
-
-    def enter_loop(self, transport: Transport) -> None:
-        """The transport's frames are dispatched by this connection's loop from now on."""
-        loop = self.ioloop
-        if isinstance(loop, VirtualIOLoop):
-            loop.transports.append(transport)
-
-    def leave_loop(self, transport: Transport) -> None:
-        """The transport has nothing more to dispatch."""
-        loop = self.ioloop
-        if isinstance(loop, VirtualIOLoop) and transport in loop.transports:
-            loop.transports.remove(transport)
-
-    def listen(self, stream: Stream, transport: Transport) -> None:
-        """Let a loop that is not ours, such as asyncio's, be told when frames have arrived."""
-        if not isinstance(self.ioloop, VirtualIOLoop):
-            stream.listen(lambda: self._nbio.add_callback_threadsafe(transport.dispatch))

@@ -14,17 +14,21 @@ from fakeamqp.spec.methods import EndOfStream, Heartbeat
 
 if TYPE_CHECKING:
     from fakeamqp.clients.connections import InMemoryConnection
+    from fakeamqp.clients.drivers import Driver
 
 
 class Transport(AbstractStreamTransport):
     """Carries a pika connection's frames to the node and back."""
 
-    def __init__(self, connection: InMemoryConnection, protocol: Any, stream: Stream) -> None:
+    def __init__(self, connection: InMemoryConnection, protocol: Any, stream: Stream, driver: Driver) -> None:
         self._connection = connection
         self._protocol = protocol
         self._stream = stream
+        self._driver = driver
         self._is_aborted = False
         self._send = stream.send
+        self.listen = stream.listen
+        driver.start(self)
 
     # -- what pika calls ----------------------------------------------------------------------------------------
 
@@ -109,5 +113,5 @@ class Transport(AbstractStreamTransport):
             return
         self._is_aborted = True
         self._stream.close()
-        self._connection.leave_loop(self)
+        self._driver.stop(self)
         self._connection._nbio.add_callback_threadsafe(tell)

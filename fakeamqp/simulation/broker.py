@@ -59,7 +59,7 @@ class SimulatedBroker:
         self._journal = Journal()
         self._streams: dict[Stream, None] = {}
         self._listening: dict[Stream, None] = {}
-        """Streams whose clients want to be told when there is something to read."""
+        """Streams whose clients want to be told when something may have happened."""
         self._sleepers = 0
         self._connection_numbers = itertools.count(1)
         self._boot()
@@ -176,7 +176,7 @@ class SimulatedBroker:
             return stream
 
     def listen(self, stream: Stream) -> None:
-        """From now on call a stream's `on_readable`. For doors."""
+        """From now on call a stream's `on_change`. For doors."""
         self._listening[stream] = None
 
     def forget_stream(self, stream: Stream) -> None:
@@ -189,8 +189,7 @@ class SimulatedBroker:
         if self._sleepers:
             self.changed.notify_all()
         for stream in tuple(self._listening):
-            if stream.is_readable():
-                stream.on_readable()
+            stream.on_change()
 
     def sleep(self, seconds: float | None) -> None:
         """Sleep in real time until `notify`, at most this long. The caller holds the lock. For doors."""

@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 class Stream:
     """A client's way to the node, as a TCP connection would be, but for methods instead of bytes."""
 
-    __slots__ = ("_broker", "_lock", "_node", "_trace", "connection", "is_broken", "on_readable")
+    __slots__ = ("_broker", "_lock", "_node", "_trace", "connection", "is_broken", "on_change")
 
     def __init__(self, broker: SimulatedBroker, node: Node) -> None:
         self._broker = broker
         self._lock = broker.lock
         self._node = node
         self._trace = broker.trace.record
-        self.on_readable: Callable[[], None] = _do_nothing
+        self.on_change: Callable[[], None] = _do_nothing
         """See `listen`."""
         self.is_broken = False
         """Whether the peer is gone without a goodbye; what it said before can still be received."""
         self.connection: Connection | None = None
 
-    def listen(self, on_readable: Callable[[], None]) -> None:
-        """Have `on_readable` called, from whatever thread, when there is something to receive or the peer is dead."""
+    def listen(self, on_change: Callable[[], None]) -> None:
+        """Have `on_change` called whenever something may have happened: from any thread, under the broker's lock."""
         with self._lock:
-            self.on_readable = on_readable
+            self.on_change = on_change
             self._broker.listen(self)
 
     def greet(self) -> None:

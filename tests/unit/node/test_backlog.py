@@ -1,0 +1,100 @@
+"""The backlog: ready entries in the order in which they leave."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from fakeamqp.node.backlog import Backlog
+from tests.unit.node._parts import fill, make_queue
+
+
+def filled(count: int) -> Backlog:
+    queue = make_queue()
+    fill(queue, *(b"" for _ in range(count)))
+    return queue.backlog
+
+
+def positions(backlog: Backlog) -> list[int]:
+    backlog.check()
+    return [entry.position for entry in backlog]
+
+
+def test_entries_leave_in_the_order_of_arrival() -> None:
+    backlog = filled(3)
+    assert len(backlog) == 3
+    assert [backlog.pop().position for _ in range(3)] == [0, 1, 2]
+    assert not backlog
+
+
+def test_the_head_is_what_is_popped_next() -> None:
+    backlog = filled(2)
+    head = backlog.head()
+    assert backlog.pop() is head
+
+
+def test_an_empty_backlog_has_no_head() -> None:
+    backlog = Backlog()
+    assert backlog.head() is None
+    with pytest.raises(IndexError):
+        backlog.pop()
+
+
+def test_what_is_put_back_has_its_old_place() -> None:
+    backlog = filled(4)
+    first, second, third = (backlog.pop() for _ in range(3))
+    backlog.put_back(third)
+    backlog.put_back(first)
+    assert positions(backlog) == [0, 2, 3]
+    assert backlog.head() is first
+    assert backlog.pop() is first
+    backlog.put_back(second)
+    assert positions(backlog) == [1, 2, 3]
+
+
+def test_what_is_put_first_comes_in_the_order_of_returning_before_all_arrivals() -> None:
+    backlog = filled(4)
+    first, second, third = (backlog.pop() for _ in range(3))
+    for entry in (third, first, second):
+        backlog.put_first(entry)
+    assert positions(backlog) == [2, 0, 1, 3]
+    assert backlog.head() is third
+    assert [backlog.pop() for _ in range(3)] == [third, first, second]
+
+
+@pytest.mark.parametrize("way_back", ["put_back", "put_first"])
+def test_clear_takes_everything_in_order(way_back: str) -> None:
+    backlog = filled(3)
+    getattr(backlog, way_back)(backlog.pop())
+    assert [entry.position for entry in backlog.clear()] == [0, 1, 2]
+    assert len(backlog) == 0
+    assert backlog.clear() == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_backlog_is_a_sorted_list_whatever_comes_and_goes(seed: int) -> None:
+    chance = random.Random(seed)
+    queue = make_queue()
+    ready: list[int] = []
+    taken = []
+    for _ in range(200):
+        action = chance.choice(["arrive", "take", "return"])
+        if action == "arrive":
+            (entry,) = fill(queue, b"")
+            ready.append(entry.position)
+        elif action == "take" and ready:
+            taken.append(queue.backlog.pop())
+            assert taken[-1].position == ready.pop(0)
+        elif action == "return" and taken:
+            entry = taken.pop(chance.randrange(len(taken)))
+            queue.backlog.put_back(entry)
+            ready = sorted([*ready, entry.position])
+        assert positions(queue.backlog) == ready
+
+
+def test_two_entries_at_one_place_are_noticed() -> None:
+    backlog = filled(2)
+    backlog.append(next(iter(backlog)))
+    with pytest.raises(AssertionError):
+        backlog.check()
