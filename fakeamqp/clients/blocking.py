@@ -44,8 +44,8 @@ def connect(broker: SimulatedBroker, parameters: Any) -> InMemoryBlockingConnect
 
 
 def _make_virtual(loop: Any, broker: SimulatedBroker) -> None:
-    # BlockingConnection insists on making its loop itself.
-    if type(loop) is IOLoop:
+    # BlockingConnection insists on making its loop itself; a redirection has made it virtual, but another broker's.
+    if isinstance(loop, IOLoop) and getattr(loop, "broker", None) is not broker:
         loop.close()
         loop.__class__ = VirtualIOLoop
         VirtualIOLoop.__init__(loop, broker)

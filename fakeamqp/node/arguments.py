@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fakeamqp.node.erlang import shown, term
 from fakeamqp.spec.errors import UnsupportedFeature, precondition_failed
+from fakeamqp.spec.records import Record
 from fakeamqp.spec.tables import Table, field_type
 
 ALTERNATE_EXCHANGE = "alternate-exchange"
@@ -58,8 +57,7 @@ UNSUPPORTED_EXCHANGE_TYPES = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class QueueArguments:
+class QueueArguments(Record, frozen=True):
     """What a queue's arguments say."""
 
     queue_type: str = "classic"

@@ -55,7 +55,7 @@ class Journal:
         self.stores: dict[QueueKey, QueueStore] = {}
         self.tail: list[Record] = []
         self.synced = 0
-        """How many message records are safe, or gone with their queue."""
+        """How many message records are safe, or lost for good."""
         self.was_shut_down = False
         """Whether the node said goodbye before it went."""
 
@@ -70,12 +70,9 @@ class Journal:
 
     def delete(self, fact: Fact) -> None:
         """A fact holds no longer; a queue takes its messages along."""
-        if self.facts.pop(key_of(fact), None) is None or not isinstance(fact, QueueFact):
-            return
-        store = self.stores.pop((fact.vhost, fact.name), None)
-        kept = [record for record in self.tail if record[0] is not store]
-        self.synced += len(self.tail) - len(kept)  # positions go on counting what is gone
-        self.tail = kept
+        if self.facts.pop(key_of(fact), None) is not None and isinstance(fact, QueueFact):
+            # Its records stay in the tail, as positions count them; they change a store that nobody reads any more.
+            self.stores.pop((fact.vhost, fact.name), None)
 
     def store(self, key: QueueKey) -> QueueStore:
         """A queue's messages; an empty store if there were none."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fakeamqp.spec.errors import Misuse
+from fakeamqp.spec.records import Record
 
 MEBIBYTE = 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(Record, frozen=True):
     """One RabbitMQ version. Every difference was observed on real brokers; the rule tests name them."""
 
     version: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from fakeamqp.spec.errors import Misuse
 
 
@@ -20,7 +22,7 @@ class Clock:
 
 
 def to_us(seconds: float) -> int:
-    """A span of seconds in microseconds; raises Misuse where it is negative: time does not run backwards."""
-    if not seconds >= 0:
-        raise Misuse(f"cannot let {seconds!r} seconds pass: time moves forwards; give a number of seconds from 0 on")
+    """A span of seconds in microseconds; raises Misuse where it is negative or endless."""
+    if not 0 <= seconds < math.inf:
+        raise Misuse(f"{seconds!r} is no span of time; give a finite number of seconds from 0 on")
     return round(seconds * 1_000_000)

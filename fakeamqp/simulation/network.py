@@ -63,11 +63,12 @@ class Stream:
     def receive(self) -> tuple[int, Method] | None:
         """The next method, with its channel number; None if there is none now."""
         connection = self.connection
-        if connection is None or not connection.outbox:
-            return None
-        channel_number, method = connection.outbox.popleft()
-        self._trace((self._broker.clock.now_us, connection.id, channel_number, "<-", method))
-        return channel_number, method
+        with self._lock:
+            if connection is None or not connection.outbox:
+                return None
+            channel_number, method = connection.outbox.popleft()
+            self._trace((self._broker.clock.now_us, connection.id, channel_number, "<-", method))
+            return channel_number, method
 
     def close(self) -> None:
         """Close this end; whatever had not been received is lost."""

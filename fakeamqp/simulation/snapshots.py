@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from fakeamqp.node.bindings import Binding
@@ -14,13 +14,13 @@ from fakeamqp.node.queues import Queue
 from fakeamqp.node.vhosts import VirtualHost
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.properties import BasicProperties
-from fakeamqp.spec.tables import copy_table
+from fakeamqp.spec.records import Record
+from fakeamqp.spec.tables import Table, copy_table
 
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True)
-class MessageSnapshot:
+class MessageSnapshot(Record, frozen=True):
     """A message in a queue."""
 
     body: bytes
@@ -30,8 +30,7 @@ class MessageSnapshot:
     redelivered: bool
 
 
-@dataclass(frozen=True)
-class ConsumerSnapshot:
+class ConsumerSnapshot(Record, frozen=True):
     """A consumer of a queue."""
 
     tag: str
@@ -46,8 +45,7 @@ class ConsumerSnapshot:
     """Deliveries that it has not settled."""
 
 
-@dataclass(frozen=True)
-class QueueSnapshot:
+class QueueSnapshot(Record, frozen=True):
     """A queue: `messages` are ready, `unacked` are with somebody, oldest first."""
 
     name: str
@@ -60,8 +58,7 @@ class QueueSnapshot:
     consumers: tuple[ConsumerSnapshot, ...]
 
 
-@dataclass(frozen=True)
-class ExchangeSnapshot:
+class ExchangeSnapshot(Record, frozen=True):
     """An exchange."""
 
     name: str
@@ -72,8 +69,7 @@ class ExchangeSnapshot:
     arguments: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class BindingSnapshot:
+class BindingSnapshot(Record, frozen=True):
     """A binding; `destination_kind` is "queue" or "exchange"."""
 
     source: str
@@ -83,8 +79,7 @@ class BindingSnapshot:
     arguments: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class VirtualHostSnapshot:
+class VirtualHostSnapshot(Record, frozen=True):
     """A virtual host. The default exchange's bindings, of every queue by its name, are understood, not listed."""
 
     name: str
@@ -112,8 +107,8 @@ def vhost_snapshot(vhost: VirtualHost) -> VirtualHostSnapshot:
     """A virtual host as it is now."""
     return VirtualHostSnapshot(
         name=vhost.name,
-        queues={name: queue_snapshot(queue) for name, queue in vhost.queues.items()},
-        exchanges={name: exchange_snapshot(exchange) for name, exchange in vhost.exchanges.items()},
+        queues=MappingProxyType({name: queue_snapshot(queue) for name, queue in vhost.queues.items()}),
+        exchanges=MappingProxyType({name: exchange_snapshot(exchange) for name, exchange in vhost.exchanges.items()}),
         bindings=tuple(binding_snapshot(fact.binding) for fact in vhost.bindings()),
     )
 
@@ -127,7 +122,7 @@ def queue_snapshot(queue: Queue) -> QueueSnapshot:
         durable=fact.durable,
         exclusive=fact.owner is not None,
         auto_delete=fact.auto_delete,
-        arguments=copy_table(fact.arguments),
+        arguments=_settings(fact.arguments),
         messages=tuple(_message_snapshot(entry) for entry in queue.backlog),
         unacked=tuple(_message_snapshot(entry) for entry in unacked),
         consumers=tuple(consumer_snapshot(consumer) for consumer in queue.consumers),
@@ -138,14 +133,14 @@ def exchange_snapshot(exchange: Exchange) -> ExchangeSnapshot:
     """An exchange as it is now."""
     fact = exchange.fact
     return ExchangeSnapshot(
-        fact.name, fact.type, fact.durable, fact.auto_delete, fact.internal, copy_table(fact.arguments)
+        fact.name, fact.type, fact.durable, fact.auto_delete, fact.internal, _settings(fact.arguments)
     )
 
 
 def binding_snapshot(binding: Binding) -> BindingSnapshot:
     """A binding."""
     kind, name = binding.destination
-    return BindingSnapshot(binding.source, kind, name, binding.routing_key, copy_table(binding.arguments))
+    return BindingSnapshot(binding.source, kind, name, binding.routing_key, _settings(binding.arguments))
 
 
 def consumer_snapshot(consumer: Consumer) -> ConsumerSnapshot:
@@ -168,3 +163,7 @@ def _message_snapshot(entry: Entry) -> MessageSnapshot:
     if properties.headers is not None:
         properties = properties.replace(headers=copy_table(properties.headers))
     return MessageSnapshot(message.body, properties, message.exchange, message.routing_key, entry.is_redelivered)
+
+
+def _settings(arguments: Table) -> Mapping[str, Any]:
+    return MappingProxyType(copy_table(arguments))

@@ -6,6 +6,7 @@ something, time does not jump: the client sleeps until it is told, and virtual t
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +16,10 @@ from fakeamqp.spec.errors import FakeamqpError
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
+
+
+LONGEST_NAP_SECONDS = 0.1
+"""A thread that ends tells nobody, so whoever waits for it looks now and then whether it is still there."""
 
 
 class Deadlock(FakeamqpError):
@@ -61,11 +66,11 @@ def _others_may_act(broker: SimulatedBroker) -> bool:
 
 
 def _sleep(broker: SimulatedBroker, deadline_us: int | None) -> None:
-    began = time.monotonic()
-    broker.sleep(None if deadline_us is None else max(0.0, (deadline_us - broker.clock.now_us) / 1e6))
-    passed_us = round((time.monotonic() - began) * 1e6)
-    reached_us = broker.clock.now_us + passed_us
-    broker.move_clock(reached_us if deadline_us is None else min(reached_us, max(deadline_us, broker.clock.now_us)))
+    began_us, began = broker.clock.now_us, time.monotonic()
+    left = math.inf if deadline_us is None else max(0.0, (deadline_us - began_us) / 1e6)
+    broker.sleep(min(left, LONGEST_NAP_SECONDS))
+    reached_us = began_us + round((time.monotonic() - began) * 1e6)
+    broker.move_clock(reached_us if deadline_us is None else min(reached_us, deadline_us))
 
 
 def _story(broker: SimulatedBroker, waiter: Waiter) -> str:
@@ -73,7 +78,7 @@ def _story(broker: SimulatedBroker, waiter: Waiter) -> str:
     lines += [f"  besides: {loop.explain()}" for loop in broker.loops if loop is not waiter]
     if broker.is_running:
         queues = [(vhost.name, queue) for vhost in broker.vhosts() for queue in vhost.queues.values()]
-        lines += [f"  queue {line}" for vhost, queue in queues for line in describe_queue(queue, vhost)]
+        lines += [f"  {line}" for vhost, queue in queues for line in describe_queue(queue, vhost)]
     lines.append(
         "A real program would hang here. If it should not: publish what it waits for, or give it a time limit, "
         "as in process_data_events(time_limit=...) or consume(inactivity_timeout=...)"

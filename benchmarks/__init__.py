@@ -1,0 +1,1 @@
+"""What fakeamqp costs, each figure beside something measured in the same run: `python -m benchmarks`."""

@@ -1,0 +1,71 @@
+"""The pika program that is measured, the same on whatever broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pika
+
+from benchmarks.timing import seconds_each
+
+BODY = b"small body"
+
+
+class Program:
+    """A BlockingConnection's user. Each round handles `messages` messages, and leaves its queue empty."""
+
+    def __init__(self, connect: Callable[[], pika.BlockingConnection], messages: int) -> None:
+        self.connect = connect
+        self.messages = messages
+        self.connection = connect()
+        self.channel = self.connection.channel()
+        self.confirmed_channel = self.connection.channel()
+        self.confirmed_channel.confirm_delivery()
+        self.queue = self.channel.queue_declare("", exclusive=True).method.queue
+
+    def publish(self) -> float:
+        """basic_publish without confirms; nothing waits for the broker to be done with it."""
+        return self._publishing(self.channel)
+
+    def publish_confirmed(self) -> float:
+        """basic_publish with confirms, waiting for each."""
+        return self._publishing(self.confirmed_channel)
+
+    def get(self) -> float:
+        """basic_get without acknowledgement."""
+        self._publish_all(self.channel)
+        return seconds_each(self.messages, self._get_all)
+
+    def consume_and_ack(self) -> float:
+        """A consumer's callback for each message, which acknowledges it."""
+        self._publish_all(self.channel)
+        return seconds_each(self.messages, self._consume_all)
+
+    def connect_and_close(self) -> float:
+        """A BlockingConnection, opened and closed."""
+        return seconds_each(1, lambda: self.connect().close())
+
+    def _publishing(self, channel: pika.adapters.blocking_connection.BlockingChannel) -> float:
+        spent = seconds_each(self.messages, lambda: self._publish_all(channel))
+        channel.queue_purge(self.queue)
+        return spent
+
+    def _publish_all(self, channel: pika.adapters.blocking_connection.BlockingChannel) -> None:
+        for _ in range(self.messages):
+            channel.basic_publish("", self.queue, BODY)
+
+    def _get_all(self) -> None:
+        for _ in range(self.messages):
+            method, _, _ = self.channel.basic_get(self.queue, auto_ack=True)
+            assert method is not None
+
+    def _consume_all(self) -> None:
+        left = iter(range(self.messages - 1, -1, -1))
+
+        def on_message(channel: pika.adapters.blocking_connection.BlockingChannel, method: pika.spec.Basic.Deliver, *_: object) -> None:
+            channel.basic_ack(method.delivery_tag)
+            if not next(left):
+                channel.stop_consuming()
+
+        self.channel.basic_consume(self.queue, on_message, consumer_tag="consumer")
+        self.channel.start_consuming()

@@ -1,0 +1,109 @@
+"""Measuring on a machine that others use too: everything is a ratio of two things, taken turn by turn."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
+
+Round: TypeAlias = Callable[[], float]
+"""One round of a measurement; answers seconds for one operation."""
+
+APPENDS = 500_000
+REFERENCE_APPEND_S = 1 / 2_400_000
+"""A bare append on the machine that absolute targets were set on. Elsewhere they move with the append."""
+
+
+def interleaved(rounds: int, *sides: Round) -> list[float]:
+    """The best of each side's rounds, which take turns, so that a busy moment hits all alike."""
+    found: list[list[float]] = [[] for _ in sides]
+    for _ in range(rounds):
+        for side, results in zip(sides, found, strict=True):
+            gc.collect()
+            results.append(side())
+    return [min(results) for results in found]
+
+
+def seconds_each(count: int, operation: Callable[[], object]) -> float:
+    """Seconds for each of `count` things that one call does."""
+    began = time.perf_counter()
+    operation()
+    return (time.perf_counter() - began) / count
+
+
+class _Small:
+    __slots__ = ("first", "second")
+
+    def __init__(self, first: int, second: int) -> None:
+        self.first = first
+        self.second = second
+
+
+def bare_append() -> float:
+    """The yardstick: append 500,000 objects of two slots, each made in the loop, to an empty deque."""
+    appended: deque[_Small] = deque()
+    append = appended.append
+    began = time.perf_counter()
+    for number in range(APPENDS):
+        append(_Small(number, number))
+    return (time.perf_counter() - began) / APPENDS
+
+
+class Figure(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    measured: str
+    target: str
+    compared_with: str
+    ratio: float
+    is_met: bool
+
+
+def at_most(limit: float, name: str, measured: str, compared_with: str, ratio: float, words: str = "") -> Figure:
+    """A figure whose ratio may reach `limit`; `words` say what that is in absolute terms."""
+    return Figure(name, measured, f"<= {limit:,.4g} {words}".rstrip(), compared_with, ratio, ratio <= limit)
+
+
+def at_least(limit: float, name: str, measured: str, compared_with: str, ratio: float, words: str = "") -> Figure:
+    """A figure whose ratio must reach `limit`; `words` say what that is in absolute terms."""
+    return Figure(name, measured, f">= {limit:,.4g} {words}".rstrip(), compared_with, ratio, ratio >= limit)
+
+
+def within(limit_s: float, name: str, measured_s: float, append_s: float) -> Figure:
+    """A figure with a target in seconds, told in bare appends."""
+    return at_most(
+        limit_s / REFERENCE_APPEND_S,
+        name,
+        shown(measured_s),
+        f"bare append, {shown(append_s)}",
+        measured_s / append_s,
+        f"({shown(limit_s)})",
+    )
+
+
+def shown(seconds: float) -> str:
+    """A span of time, with a unit that suits it."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} µs"
+
+
+HEADINGS = ("", "measured", "target", "compared with", "ratio", "")
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """The figures as text, one a line."""
+    rows = [HEADINGS]
+    for each in figures:
+        ratio = f"{each.ratio:,.0f}" if each.ratio >= 1000 else f"{each.ratio:.3g}"
+        rows.append(
+            (each.name, each.measured, each.target, each.compared_with, ratio, "ok" if each.is_met else "missed")
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
