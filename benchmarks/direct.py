@@ -12,8 +12,8 @@ from fakeamqp.spec.methods import (
     BasicConsume,
     BasicDeliver,
     BasicGet,
-    BasicGetOk,
     BasicPublish,
+    BasicQos,
     QueueDeclare,
     QueuePurge,
 )
@@ -21,6 +21,7 @@ from fakeamqp.testing.direct import connect
 
 MESSAGES = 100_000
 ROUNDS = 5
+PREFETCH = 100
 BODY = b"small body"
 TARGET_PER_S = 300_000
 LEAST_RATIO = TARGET_PER_S / 2_400_000
@@ -43,17 +44,19 @@ class DirectRounds:
     def get(self) -> float:
         """basic.get without acknowledgement, and its answer."""
         self._publish_all()
-        return seconds_each(MESSAGES, lambda: self._get_all(no_ack=True))
+        return seconds_each(MESSAGES, self._get_all)
 
     def get_and_ack(self) -> float:
-        """basic.get, its answer, and basic.ack."""
+        """basic.get, its answer, and basic.ack, one message after the other."""
         self._publish_all()
-        return seconds_each(MESSAGES, lambda: self._ack(self._get_all(no_ack=False)))
+        return seconds_each(MESSAGES, self._get_and_ack_all)
 
     def deliver_and_ack(self) -> float:
-        """basic.deliver to one consumer, and basic.ack."""
+        """basic.deliver to one consumer with a prefetch limit, and basic.ack."""
         self._publish_all()
-        spent = seconds_each(MESSAGES, lambda: self._ack(self._consume_all()))
+        self._connection.send(1, BasicQos(prefetch_count=PREFETCH))
+        self._connection.send(1, BasicConsume("work", "consumer"))
+        spent = seconds_each(MESSAGES, self._ack_deliveries)
         self._connection.send(1, BasicCancel("consumer"))
         self._connection.receive()
         return spent
@@ -63,24 +66,27 @@ class DirectRounds:
         for _ in range(MESSAGES):
             send(1, BasicPublish("", "work", body=BODY))
 
-    def _get_all(self, *, no_ack: bool) -> list[int]:
+    def _get_all(self) -> None:
         send = self._connection.send
         for _ in range(MESSAGES):
-            send(1, BasicGet("work", no_ack))
-        tags = [method.delivery_tag for _, method in self._connection.receive() if type(method) is BasicGetOk]
-        assert len(tags) == MESSAGES
-        return tags
+            send(1, BasicGet("work", no_ack=True))
+        assert len(self._connection.receive()) == MESSAGES
 
-    def _consume_all(self) -> list[int]:
-        self._connection.send(1, BasicConsume("work", "consumer"))
-        tags = [method.delivery_tag for _, method in self._connection.receive() if type(method) is BasicDeliver]
-        assert len(tags) == MESSAGES
-        return tags
+    def _get_and_ack_all(self) -> None:
+        send, receive = self._connection.send, self._connection.receive
+        for _ in range(MESSAGES):
+            send(1, BasicGet("work"))
+            for _, got in receive():
+                send(1, BasicAck(got.delivery_tag))
 
-    def _ack(self, tags: list[int]) -> None:
-        send = self._connection.send
-        for tag in tags:
-            send(1, BasicAck(tag))
+    def _ack_deliveries(self) -> None:
+        send, receive = self._connection.send, self._connection.receive
+        left = MESSAGES
+        while left:
+            for _, method in receive():
+                if type(method) is BasicDeliver:
+                    send(1, BasicAck(method.delivery_tag))
+                    left -= 1
 
 
 def figures() -> Iterator[Figure]:

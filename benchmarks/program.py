@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pika
+from pika.adapters.blocking_connection import BlockingChannel
 
 from benchmarks.timing import seconds_each
 
 BODY = b"small body"
+CONNECTIONS = 10
 
 
 class Program:
     """A BlockingConnection's user. Each round handles `messages` messages, and leaves its queue empty."""
 
-    def __init__(self, connect: Callable[[], pika.BlockingConnection], messages: int) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], pika.BlockingConnection],
+        messages: int,
+        clock: Callable[[], float] = time.process_time,
+    ) -> None:
         self.connect = connect
         self.messages = messages
+        self.clock = clock
         self.connection = connect()
         self.channel = self.connection.channel()
         self.confirmed_channel = self.connection.channel()
@@ -34,23 +44,28 @@ class Program:
     def get(self) -> float:
         """basic_get without acknowledgement."""
         self._publish_all(self.channel)
-        return seconds_each(self.messages, self._get_all)
+        return seconds_each(self.messages, self._get_all, self.clock)
 
     def consume_and_ack(self) -> float:
         """A consumer's callback for each message, which acknowledges it."""
         self._publish_all(self.channel)
-        return seconds_each(self.messages, self._consume_all)
+        return seconds_each(self.messages, self._consume_all, self.clock)
 
     def connect_and_close(self) -> float:
         """A BlockingConnection, opened and closed."""
-        return seconds_each(1, lambda: self.connect().close())
 
-    def _publishing(self, channel: pika.adapters.blocking_connection.BlockingChannel) -> float:
-        spent = seconds_each(self.messages, lambda: self._publish_all(channel))
+        def connect_and_close_all() -> None:
+            for _ in range(CONNECTIONS):
+                self.connect().close()
+
+        return seconds_each(CONNECTIONS, connect_and_close_all, self.clock)
+
+    def _publishing(self, channel: BlockingChannel) -> float:
+        spent = seconds_each(self.messages, lambda: self._publish_all(channel), self.clock)
         channel.queue_purge(self.queue)
         return spent
 
-    def _publish_all(self, channel: pika.adapters.blocking_connection.BlockingChannel) -> None:
+    def _publish_all(self, channel: BlockingChannel) -> None:
         for _ in range(self.messages):
             channel.basic_publish("", self.queue, BODY)
 
@@ -62,7 +77,7 @@ class Program:
     def _consume_all(self) -> None:
         left = iter(range(self.messages - 1, -1, -1))
 
-        def on_message(channel: pika.adapters.blocking_connection.BlockingChannel, method: pika.spec.Basic.Deliver, *_: object) -> None:
+        def on_message(channel: BlockingChannel, method: pika.spec.Basic.Deliver, *_: Any) -> None:
             channel.basic_ack(method.delivery_tag)
             if not next(left):
                 channel.stop_consuming()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Iterator
 
 import pika
@@ -11,13 +13,13 @@ from benchmarks.program import Program
 from benchmarks.timing import Figure, at_least, interleaved, shown
 
 MESSAGES = 500
-ROUNDS = 10
+ROUNDS = 15
 
 
 def figures(url: str) -> Iterator[Figure]:
     """How many times faster fakeamqp is than the broker at an AMQP URL."""
-    fake = Program(fakeamqp.Broker().connect, MESSAGES)
-    real = Program(lambda: pika.BlockingConnection(pika.URLParameters(url)), MESSAGES)
+    fake = Program(functools.partial(_redirected, fakeamqp.Broker()), MESSAGES, time.perf_counter)
+    real = Program(lambda: pika.BlockingConnection(pika.URLParameters(url)), MESSAGES, time.perf_counter)
     version = real.connection._impl.server_properties["version"]
     sides = {
         "publish": (3.0, fake.publish, real.publish),
@@ -31,3 +33,8 @@ def figures(url: str) -> Iterator[Figure]:
         compared_with = f"RabbitMQ {version}, {shown(real_s)}"
         yield at_least(least, f"real broker: {name}", shown(fake_s), compared_with, real_s / fake_s)
     real.connection.close()
+
+
+def _redirected(broker: fakeamqp.Broker) -> pika.BlockingConnection:
+    with broker:
+        return pika.BlockingConnection()

@@ -1,8 +1,13 @@
-"""Measuring on a machine that others use too: everything is a ratio of two things, taken turn by turn."""
+"""Measuring on a machine that others use too: everything is a ratio of two things, taken turn by turn.
+
+Where nothing waits for another process, time is this process's own, so that what others do counts little.
+"""
 
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -22,15 +27,17 @@ def interleaved(rounds: int, *sides: Round) -> list[float]:
     for _ in range(rounds):
         for side, results in zip(sides, found, strict=True):
             gc.collect()
+            gc.freeze()  # what others have left in memory must not slow this side's own garbage collections
             results.append(side())
+            gc.unfreeze()
     return [min(results) for results in found]
 
 
-def seconds_each(count: int, operation: Callable[[], object]) -> float:
-    """Seconds for each of `count` things that one call does."""
-    began = time.perf_counter()
+def seconds_each(count: int, operation: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
+    """Seconds for each of `count` things that one call does: of this process, or real ones with another clock."""
+    began = clock()
     operation()
-    return (time.perf_counter() - began) / count
+    return (clock() - began) / count
 
 
 class _Small:
@@ -42,13 +49,27 @@ class _Small:
 
 
 def bare_append() -> float:
-    """The yardstick: append 500,000 objects of two slots, each made in the loop, to an empty deque."""
-    appended: deque[_Small] = deque()
-    append = appended.append
-    began = time.perf_counter()
-    for number in range(APPENDS):
-        append(_Small(number, number))
-    return (time.perf_counter() - began) / APPENDS
+    """The yardstick: append 500,000 objects of two slots, each made in the loop, to an empty deque.
+
+    In an interpreter of its own, as memory that a process has used before comes cheaper than fresh memory.
+    """
+    return in_new_interpreter("from benchmarks.timing import append_here; print(append_here())")
+
+
+def append_here() -> float:
+    """`bare_append`, in this interpreter."""
+
+    def append_all() -> None:
+        append = deque[_Small]().append
+        for number in range(APPENDS):
+            append(_Small(number, number))
+
+    return seconds_each(APPENDS, append_all)
+
+
+def in_new_interpreter(program: str) -> float:
+    """What a program prints, run in a new interpreter of the same kind."""
+    return float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout)
 
 
 class Figure(NamedTuple):

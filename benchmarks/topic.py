@@ -1,12 +1,13 @@
 """A topic exchange with many random bindings.
 
-Keys are five words, each from the same 1,000. A binding's pattern is such a key in which each word became `*` one
-time in twenty; in one pattern of ten, two neighbouring words, wherever they stand, became `#`. Each leads to one
-of 1,000 queues. Of 100,000 such patterns one or two match a random key.
+A key is four words of the same 1,000 and a number of its own. A binding's pattern is such a key with `*` for the
+number; each word is `*` as well one time in thirty, and in one pattern of ten some word is `#`. Each pattern leads to
+one of 1,000 queues. Keys are made to match one of the patterns, chosen at random; what else they match is chance.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 import statistics
 import time
@@ -44,7 +45,8 @@ class TopicRounds:
         self._random = random.Random(seed)
         self._broker = fakeamqp.Broker()
         self._connection = connect(self._broker)
-        self._bindings = 0
+        self._patterns: list[list[str]] = []
+        self._numbers = itertools.count()
         channel = self._connection.channel()
         channel.call(ExchangeDeclare("events", "topic"))
         for number in range(QUEUES):
@@ -52,9 +54,10 @@ class TopicRounds:
 
     def grow(self, bindings: int) -> None:
         """Bind until there are this many."""
-        for number in range(self._bindings, bindings):
-            self._connection.send(1, QueueBind(f"queue{number % QUEUES}", "events", self._pattern(), nowait=True))
-        self._bindings = bindings
+        for number in range(len(self._patterns), bindings):
+            pattern = self._pattern()
+            self._patterns.append(pattern)
+            self._connection.send(1, QueueBind(f"queue{number % QUEUES}", "events", ".".join(pattern), True))
 
     def new_keys(self) -> float:
         """The median of publishes with keys that were never used."""
@@ -73,7 +76,7 @@ class TopicRounds:
         return (self._queued() - before) / KEYS
 
     def _queued(self) -> int:
-        return sum(queue.message_count for queue in self._broker.list_queues())
+        return sum(len(queue.messages) for queue in self._broker.list_queues())
 
     def _median(self, keys: list[str]) -> float:
         spent = []
@@ -85,14 +88,14 @@ class TopicRounds:
         return statistics.median(spent) / 1e9
 
     def _key(self) -> str:
-        return ".".join(self._random.choices(WORDS, k=5))
+        words = [self._random.choice(WORDS) if word in "*#" else word for word in self._random.choice(self._patterns)]
+        return ".".join((*words[:-1], str(next(self._numbers))))
 
-    def _pattern(self) -> str:
-        words = [word if self._random.random() >= 0.05 else "*" for word in self._random.choices(WORDS, k=5)]
+    def _pattern(self) -> list[str]:
+        words = [word if self._random.random() >= 1 / 30 else "*" for word in self._random.choices(WORDS, k=4)]
         if self._random.random() < 0.1:
-            place = self._random.randrange(4)
-            words[place : place + 2] = ["#"]
-        return ".".join(words)
+            words[self._random.randrange(4)] = "#"
+        return [*words, "*"]
 
 
 def curve() -> Iterator[Point]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from fakeamqp.simulation.broker import SimulatedBroker
+from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:
     import pika
@@ -56,7 +58,23 @@ class Broker(SimulatedBroker):
         self._redirection.__exit__(*exc_info)
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-        """As a decorator: redirect pika while the function runs."""
+        """As a decorator: redirect pika while the function, or coroutine function, runs.
+
+        Raises Misuse for a class or a generator function: pika would go to the network again before their code runs.
+        """
+        if isinstance(function, type) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise Misuse(
+                f"a Broker decorates functions and coroutine functions, which {function.__qualname__} is not; "
+                "use `with` inside it, or decorate its methods"
+            )
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def redirected_coroutine(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Any:
+                with self:
+                    return await function(*args, **kwargs)
+
+            return cast("Callable[Parameters, Result]", redirected_coroutine)
 
         @functools.wraps(function)
         def redirected(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import html
 import itertools
 import json
 import shlex
@@ -157,8 +158,9 @@ class _Management:
             with contextlib.suppress(urllib.error.HTTPError):
                 self._request("DELETE", *path)
 
-    def add_vhost(self, name: str) -> None:
-        self._request("PUT", "vhosts", name, body={})
+    def add_vhost(self, name: str, default_queue_type: str | None = None) -> None:
+        body = {} if default_queue_type is None else {"defaultqueuetype": default_queue_type}
+        self._request("PUT", "vhosts", name, body=body)
         self._made.append(("vhosts", name))
         self.set_permissions("guest", ".*", ".*", ".*", vhost=name)
 
@@ -194,3 +196,59 @@ class _Management:
             time.sleep(0.1)
         for each in found:
             self._request("DELETE", "connections", each["name"], reason=reason)
+
+    def _command(self, method: str, *path: str, body: Any = None) -> Any:
+        """A request whose refusal is a ValueError with rabbitmqctl's text."""
+        try:
+            return self._request(method, *path, body=body)
+        except urllib.error.HTTPError as error:
+            if error.code not in (400, 404):
+                raise
+            answer = json.loads(error.read())
+            raise ValueError(html.unescape(answer["reason"])) from None
+
+    def trace_on(self, vhost: str = "/") -> None:
+        self._request("PUT", "vhosts", vhost, body={"tracing": True})
+
+    def trace_off(self, vhost: str = "/") -> None:
+        self._request("PUT", "vhosts", vhost, body={"tracing": False})
+
+    def _set_policy(self, kind: str, name: str, pattern: str, definition: Any, vhost: str, *how: Any) -> None:
+        body = {"pattern": pattern, "definition": definition, "apply-to": how[0], "priority": how[1]}
+        self._command("PUT", kind, vhost, name, body=body)
+
+    def set_policy(
+        self, name: str, pattern: str, definition: Any, vhost: str = "/", apply_to: str = "all", priority: Any = 0
+    ) -> None:
+        self._set_policy("policies", name, pattern, definition, vhost, apply_to, priority)
+
+    def clear_policy(self, name: str, vhost: str = "/") -> None:
+        self._command("DELETE", "policies", vhost, name)
+
+    def set_operator_policy(
+        self, name: str, pattern: str, definition: Any, vhost: str = "/", apply_to: str = "all", priority: Any = 0
+    ) -> None:
+        self._set_policy("operator-policies", name, pattern, definition, vhost, apply_to, priority)
+
+    def clear_operator_policy(self, name: str, vhost: str = "/") -> None:
+        self._command("DELETE", "operator-policies", vhost, name)
+
+    def set_vhost_limits(self, definition: Any, vhost: str = "/") -> None:
+        body = {"component": "vhost-limits", "vhost": vhost, "name": "limits", "value": definition}
+        self._command("PUT", "parameters", "vhost-limits", vhost, "limits", body=body)
+
+    def clear_vhost_limits(self, vhost: str = "/") -> None:
+        self._command("DELETE", "parameters", "vhost-limits", vhost, "limits")
+
+    def set_user_limits(self, user: str, definition: dict[str, Any]) -> None:
+        for name, value in definition.items():
+            self._command("PUT", "user-limits", user, name, body={"value": value})
+
+    def clear_user_limits(self, user: str, limit: str) -> None:
+        self._command("DELETE", "user-limits", user, limit)
+
+    def export_definitions(self, vhost: str | None = None) -> Any:
+        return self._command("GET", "definitions", *([] if vhost is None else [vhost]))
+
+    def import_definitions(self, definitions: Any, vhost: str | None = None) -> None:
+        self._command("POST", "definitions", *([] if vhost is None else [vhost]), body=definitions)

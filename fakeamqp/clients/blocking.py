@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import pika
+import pika.compat
+from pika.adapters.blocking_connection import BlockingChannel
 from pika.adapters.select_connection import IOLoop, SelectConnection
 
 from fakeamqp.clients.adapters import connection_creator, in_memory_class, initialiser
@@ -15,16 +20,24 @@ if TYPE_CHECKING:
 
 
 class InMemoryBlockingConnection(pika.BlockingConnection):
-    """pika.BlockingConnection, but that it sleeps in its broker's time."""
+    """pika.BlockingConnection, but that it and its channels read their broker's clock."""
 
     def sleep(self, duration: float) -> None:
         """Let `duration` virtual seconds pass while events are processed."""
-        assert duration >= 0, duration
+        self._on_time(pika.BlockingConnection.sleep)(self, duration)
+
+    def channel(self, channel_number: int | None = None) -> BlockingChannel:
+        """A new channel."""
+        channel: Any = super().channel(channel_number)
+        channel.consume = functools.partial(self._on_time(BlockingChannel.consume), channel)
+        return cast(BlockingChannel, channel)
+
+    def _on_time(self, function: Any) -> Callable[..., Any]:
+        # pika's own function, but that what it takes for the module pika.compat has another clock.
         clock = self._impl.broker.clock
-        deadline = clock.seconds + duration
-        self.process_data_events(duration)
-        while (left := deadline - clock.seconds) > 0:
-            self.process_data_events(left)
+        compat = types.SimpleNamespace(**{**vars(pika.compat), "time_now": lambda: clock.seconds})
+        scope = {**function.__globals__, "compat": compat}
+        return types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__)
 
 
 def connect(broker: SimulatedBroker, parameters: Any) -> InMemoryBlockingConnection:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fakeamqp.clients.loop import VirtualIOLoop
@@ -69,11 +71,16 @@ class ForeignDriver:
         if transport is None:
             return
         if transport.is_readable():
-            self._nbio.add_callback_threadsafe(transport.dispatch)
+            self._call_soon(transport.dispatch)
         deadline_us = self._broker.next_deadline()
         if deadline_us is not None and deadline_us != self._next_us:
             self._next_us = deadline_us
-            self._nbio.add_callback_threadsafe(functools.partial(self._wait_for, deadline_us))
+            self._call_soon(functools.partial(self._wait_for, deadline_us))
+
+    def _call_soon(self, callback: Callable[[], None]) -> None:
+        # A program may close its loop and leave connections behind: then there is nobody to tell.
+        with contextlib.suppress(RuntimeError):
+            self._nbio.add_callback_threadsafe(callback)
 
     def _wait_for(self, deadline_us: int) -> None:
         left_us = max(0, deadline_us - self._broker.clock.now_us)

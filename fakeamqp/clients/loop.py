@@ -33,6 +33,7 @@ class VirtualIOLoop(IOLoop):
         self._callbacks: deque[Callable[[], None]] = deque()
         self._timers = Timers()
         self._is_stopping = False
+        self._is_running = False
         with broker.lock:
             broker.loops.append(self)
 
@@ -40,6 +41,7 @@ class VirtualIOLoop(IOLoop):
 
     def close(self) -> None:
         """Give everything up."""
+        assert not self._is_running, "Cannot call close() before start() unwinds."
         self._callbacks.clear()
         self._timers = Timers()
         with self.broker.lock:
@@ -83,15 +85,22 @@ class VirtualIOLoop(IOLoop):
                 timer.action()
 
     def start(self) -> None:
-        """Run until `stop`."""
-        self._is_stopping = False
-        while not self._is_stopping:
-            self.poll()
-            self.process_timeouts()
+        """Run until `stop`, which may have come already. Raises RuntimeError where it runs, as pika does."""
+        if self._is_running:
+            raise RuntimeError("IOLoop is not reentrant and is already running")
+        self._is_running = True
+        try:
+            while not self._is_stopping:
+                self.poll()
+                self.process_timeouts()
+        finally:
+            self._is_running = self._is_stopping = False
 
     def stop(self) -> None:
-        """Make `start` return."""
-        self._is_stopping = True
+        """Make `start` return; may be called from any thread."""
+        with self.broker.lock:
+            self._is_stopping = True
+            self.broker.notify()
 
     def activate_poller(self) -> None:
         """Nothing to activate: there is no poller."""
@@ -119,7 +128,7 @@ class VirtualIOLoop(IOLoop):
 
     def is_ready(self) -> bool:
         """Whether there is something to do now."""
-        if self._callbacks or self._timers.next_us <= self.broker.clock.now_us:
+        if self._is_stopping or self._callbacks or self._timers.next_us <= self.broker.clock.now_us:
             return True
         return any(transport.is_readable() for transport in self.transports)
 

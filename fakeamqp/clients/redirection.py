@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pika.compat
 from pika.adapters.base_connection import BaseConnection
 from pika.adapters.select_connection import IOLoop
+from pika.connection import Connection
 
 from fakeamqp.clients.adapters import SERVICES, connection_creator, initialiser
 from fakeamqp.clients.connections import InMemoryConnection
@@ -47,7 +48,8 @@ def _replacements(broker: SimulatedBroker) -> list[tuple[Any, str, Any]]:
     replacements: list[tuple[Any, str, Any]] = [
         (pika.compat, "time_now", lambda: broker.clock.seconds),
         (IOLoop, "__init__", _virtual_loop_initialiser(broker)),
-        (BaseConnection, "__init__", _guarded(BaseConnection.__init__)),
+        (Connection, "__init__", _guarded(Connection.__init__)),
+        (BaseConnection, "_start_connection_workflow", classmethod(_refuse)),
     ]
     for adapter in SERVICES:
         replacements.append((adapter, "__init__", initialiser(adapter, broker)))
@@ -64,13 +66,17 @@ def _virtual_loop_initialiser(broker: SimulatedBroker) -> Callable[[Any], None]:
 
 
 def _guarded(original: Callable[..., None]) -> Callable[..., None]:
-    # An adapter that nobody redirects would look for a real broker on the network.
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         if not isinstance(self, InMemoryConnection):
-            supported = ", ".join(each.__name__ for each in SERVICES)
-            raise UnsupportedFeature(
-                f"fakeamqp cannot redirect {type(self).__name__}; it redirects BlockingConnection, {supported}"
-            )
+            _refuse(type(self))
         original(self, *args, **kwargs)
 
     return __init__
+
+
+def _refuse(adapter: type, *_: Any, **__: Any) -> None:
+    # An adapter that nobody redirects would look for a real broker on the network.
+    supported = ", ".join(each.__name__ for each in SERVICES)
+    raise UnsupportedFeature(
+        f"fakeamqp cannot redirect {adapter.__name__}; it redirects BlockingConnection, {supported}"
+    )

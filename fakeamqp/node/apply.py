@@ -108,7 +108,9 @@ def recover(node: Node, journal: Journal) -> None:
     for fact in journal.facts.values():
         APPLY[type(fact)](node, fact)
     for (vhost, name), store in journal.stores.items():
-        _recover_messages(node.vhosts[vhost].queues[name], store, journal.was_shut_down)
+        queue = node.vhosts[vhost].queues[name]
+        _recover_messages(queue, store, journal.was_shut_down)
+        node.touch(queue)  # time has passed: some may have expired
     journal.was_shut_down = False
 
 
@@ -120,5 +122,8 @@ def _recover_messages(queue: Queue, store: QueueStore, was_shut_down: bool) -> N
         entry.is_redelivered = is_redelivered_after_restart(
             was_delivered=position in store.deliveries, is_quorum=queue.is_quorum, was_shut_down=was_shut_down
         )
+        if entry.is_redelivered:
+            # What a crash made of it outlasts the next shutdown (rabbit_queue_index.erl, recover_message).
+            store.deliveries.setdefault(position, 0)
         queue.backlog.append(entry)
         queue.next_position = position + 1

@@ -67,6 +67,7 @@ class Channel:
         "global_prefetch",
         "heard_us",
         "is_closing",
+        "is_committing",
         "last_queue",
         "next_delivery_tag",
         "next_publish_number",
@@ -95,6 +96,8 @@ class Channel:
         self.confirms = False
         self.next_publish_number = 1
         self.transaction: Transaction | None = None
+        self.is_committing = False
+        """A tx.commit waits for the journal, and with it whatever the client may say."""
         self.last_queue = ""
         """The queue declared last, which an empty queue name means."""
         self.permitted: dict[tuple[str, str, str], None] = {}

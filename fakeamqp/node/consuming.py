@@ -8,6 +8,7 @@ from fakeamqp.node.arguments import UNSUPPORTED_CONSUMER_ARGUMENTS, refuse_unsup
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.lifecycle import remove_consumer
+from fakeamqp.node.messages import NO_EXPIRY_US
 from fakeamqp.node.names import queue_meant
 from fakeamqp.node.permissions import check_queue
 from fakeamqp.node.queues import Queue, assert_may_use, queue_named
@@ -106,6 +107,10 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
     entry = queue.take()
     redelivered = entry.is_redelivered
     tag = node.hand_out(entry, channel, None, no_ack=method.no_ack)
+    head = queue.backlog.head()
+    if head is not None and head.expires_us != NO_EXPIRY_US:
+        node.touch(queue)
+        node.run_queues()  # what expired behind the one that was taken is not counted
     message = entry.message
     channel.send(
         BasicGetOk(
@@ -118,5 +123,3 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
             message.body,
         )
     )
-    if queue.wake_timer is not None:
-        node.touch(queue)

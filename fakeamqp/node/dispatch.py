@@ -67,7 +67,6 @@ CONNECTION_METHODS: dict[tuple[Phase, type[Method]], Callable[[Node, Any, Any], 
     (Phase.STARTING, methods.ConnectionStartOk): sessions.start_ok,
     (Phase.TUNING, methods.ConnectionTuneOk): sessions.tune_ok,
     (Phase.OPENING, methods.ConnectionOpen): sessions.open_vhost,
-    (Phase.OPENING, methods.ConnectionClose): sessions.close,
     (Phase.RUNNING, methods.ConnectionClose): sessions.close,
     (Phase.RUNNING, methods.Malformed): sessions.refuse_malformed,
     (Phase.RUNNING, methods.ConnectionUpdateSecret): sessions.update_secret,
@@ -85,6 +84,8 @@ def dispatch(node: Node, connection: Connection, channel_number: int, method: Me
             handler = CHANNEL_METHODS.get(type(method))
             if handler is None:
                 raise command_invalid("unimplemented method")
+            if channel.is_committing and not isinstance(method, ChannelOpen | ChannelClose):
+                raise channel_error("unexpected command while processing 'tx.commit'")
             handler(node, channel, method)
         else:
             _dispatch_elsewhere(node, connection, channel_number, method)
@@ -118,8 +119,8 @@ def _dispatch_on_channel_0(node: Node, connection: Connection, method: Method) -
     handler = CONNECTION_METHODS.get((connection.phase, type(method)))
     if handler is not None:
         handler(node, connection, method)
-    elif connection.phase is Phase.RUNNING:
-        raise channel_error("unexpected method in connection state running")
+    elif connection.phase in (Phase.OPENING, Phase.RUNNING):
+        raise channel_error(f"unexpected method in connection state {connection.phase.value}")
     else:
         end_connection(node, connection)
 

@@ -62,6 +62,7 @@ class Node:
         self._dirty: deque[Queue] = deque()
         self._sync_timer: Timer | None = None
         recover(self, journal)
+        self.finish_turn()
 
     # -- clients ------------------------------------------------------------------------------------------------
 

@@ -56,6 +56,7 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
         settle_deliveries(node, channel, settlement)
     if not is_complete:
         raise precondition_failed("partial tx completion")
+    channel.is_committing = True
     node.awaiting.append(Awaiting(node.journal.appended, channel, COMMIT))
 
 

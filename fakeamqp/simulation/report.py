@@ -34,22 +34,24 @@ HANDSHAKE = (
 def report(broker: SimulatedBroker) -> str:
     """The seed, what was left in the queues, who consumes, and the last things that happened."""
     lines = [f"RabbitMQ {broker.version}, seed {broker.seed}, {broker.now:.6f} s of virtual time"]
-    lines += _queues(broker) if broker.is_running else ["the broker is down"]
+    lines += describe_queues(broker)
     events = [event for event in broker.trace if not isinstance(event.method, HANDSHAKE)][-LAST_EVENTS:]
     lines.append(f"the last {len(events)} things that happened:" if events else "nothing has happened yet")
     lines += [f"  {event}" for event in events]
     return "\n".join(lines)
 
 
-def _queues(broker: SimulatedBroker) -> list[str]:
+def describe_queues(broker: SimulatedBroker) -> list[str]:
+    """All queues and their consumers, a line each."""
+    if not broker.is_running:
+        return ["the broker is down"]
     found = [(vhost.name, queue) for vhost in broker.vhosts() for queue in vhost.queues.values()]
     if not found:
         return ["no queues"]
-    return ["queues:", *(f"  {line}" for vhost, queue in found for line in describe_queue(queue, vhost))]
+    return ["queues:", *(f"  {line}" for vhost, queue in found for line in _describe_queue(queue, vhost))]
 
 
-def describe_queue(queue: QueueSnapshot, vhost: str) -> list[str]:
-    """A queue and its consumers, a line each."""
+def _describe_queue(queue: QueueSnapshot, vhost: str) -> list[str]:
     where = "" if vhost == "/" else f" in {vhost!r}"
     return [
         f"{queue.name!r}{where}: {len(queue.messages)} ready, {len(queue.unacked)} unacked, "

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from fakeamqp.simulation.report import describe_queue
+from fakeamqp.simulation.report import describe_queues
 from fakeamqp.spec.errors import FakeamqpError
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ def _sleep(broker: SimulatedBroker, deadline_us: int | None) -> None:
 def _story(broker: SimulatedBroker, waiter: Waiter) -> str:
     lines = ["nothing can happen any more, but a client waits:", f"  {waiter.explain()}"]
     lines += [f"  besides: {loop.explain()}" for loop in broker.loops if loop is not waiter]
-    if broker.is_running:
-        queues = [(vhost.name, queue) for vhost in broker.vhosts() for queue in vhost.queues.values()]
-        lines += [f"  {line}" for vhost, queue in queues for line in describe_queue(queue, vhost)]
+    lines += [f"  {line}" for line in describe_queues(broker)]
     lines.append(
         "A real program would hang here. If it should not: publish what it waits for, or give it a time limit, "
         "as in process_data_events(time_limit=...) or consume(inactivity_timeout=...)"

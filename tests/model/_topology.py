@@ -100,9 +100,7 @@ class Topology:
         self.queues = {name: durable for name, durable in self.queues.items() if durable}
         ends = {"queue": self.queues, "exchange": self.exchanges}
         self.bindings = {
-            each
-            for each in self.bindings
-            if each.source in self.exchanges and each.destination in ends[each.kind]
+            each for each in self.bindings if each.source in self.exchanges and each.destination in ends[each.kind]
         }
 
 
@@ -112,8 +110,7 @@ def headers_match(binding: Bound, headers: Headers) -> bool:
     mode = arguments.pop("x-match", "all")
     wanted = {name: value for name, value in arguments.items() if mode.endswith("-with-x") or not name.startswith("x-")}
     hits = [
-        name in headers
-        and (value is None or (type(headers[name]), headers[name]) == (type(value), value))
+        name in headers and (value is None or (type(headers[name]), headers[name]) == (type(value), value))
         for name, value in wanted.items()
     ]
     return any(hits) if mode.startswith("any") else all(hits)

@@ -58,7 +58,12 @@ def make_channel(number: int = 1) -> Channel:
 
 
 def make_consumer(
-    queue: Queue, channel: Channel | None = None, tag: str = "consumer", *, no_ack: bool = False, prefetch_count: int = 0
+    queue: Queue,
+    channel: Channel | None = None,
+    tag: str = "consumer",
+    *,
+    no_ack: bool = False,
+    prefetch_count: int = 0,
 ) -> Consumer:
     """A consumer that its queue and its channel know of."""
     channel = channel or make_channel()
@@ -84,6 +89,7 @@ def make_node(journal: Journal | None = None, *, version: str = "4.0", sync_inte
         profile_of(version),
         journal or Journal(),
         new_name=lambda: f"{next(numbers):022}",
+        connection_numbers=itertools.count(1),
         sync_interval_us=sync_interval_us,
     )
     if not node.vhosts:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 import fakeamqp
@@ -12,11 +10,13 @@ from fakeamqp.spec.methods import (
     BasicConsume,
     BasicConsumeOk,
     BasicDeliver,
+    BasicGet,
     BasicPublish,
     BasicReturn,
     ChannelClose,
     ChannelCloseOk,
     ConfirmSelect,
+    ConnectionClose,
     Method,
     QueueDeclare,
     QueueDelete,
@@ -153,12 +153,12 @@ class TestConfirms:
 
 class TestCommits:
     @pytest.fixture
-    def tx(self, broker: fakeamqp.Broker) -> Iterator[DirectChannel]:
+    def tx(self, broker: fakeamqp.Broker) -> DirectChannel:
         """A transactional channel."""
         channel = connect(broker).channel()
         channel.call(QueueDeclare("orders", durable=True))
         channel.call(TxSelect())
-        yield channel
+        return channel
 
     def test_a_commit_is_answered_when_it_is_on_disk(self, broker: fakeamqp.Broker, tx: DirectChannel) -> None:
         publish(tx)
@@ -171,11 +171,31 @@ class TestCommits:
     def test_an_empty_commit_is_answered_at_once(self, tx: DirectChannel) -> None:
         assert tx.call(TxCommit()) == TxCommitOk()
 
-    def test_each_commit_has_an_answer(self, broker: fakeamqp.Broker, tx: DirectChannel) -> None:
+    def test_a_client_must_be_silent_until_its_commit_is_answered(
+        self, broker: fakeamqp.Broker, tx: DirectChannel
+    ) -> None:
+        # Observed on 3.10.8 and 4.0.5.
+        publish(tx)
+        tx.send(TxCommit())
+        tx.send(BasicGet("orders"))
+        text = "CHANNEL_ERROR - unexpected command while processing 'tx.commit'"
+        assert tx.connection.receive() == [(0, ConnectionClose(504, text, *BasicGet.INDEX))]
+        assert len(broker.vhost().queue("orders").messages) == 1
+
+    def test_a_client_may_close_its_channel_before_its_commit_is_answered(
+        self, broker: fakeamqp.Broker, tx: DirectChannel
+    ) -> None:
+        publish(tx)
+        tx.send(TxCommit())
+        assert tx.call(ChannelClose()) == ChannelCloseOk()
+        assert after_sync(broker, tx) == []
+        assert len(broker.vhost().queue("orders").messages) == 1
+
+    def test_a_commit_may_follow_the_answer_to_the_last(self, broker: fakeamqp.Broker, tx: DirectChannel) -> None:
         for _ in range(2):
             publish(tx)
             tx.send(TxCommit())
-        assert after_sync(broker, tx) == [TxCommitOk(), TxCommitOk()]
+            assert after_sync(broker, tx) == [TxCommitOk()]
 
     def test_confirms_are_not_mixed_up_with_commits(
         self, broker: fakeamqp.Broker, channel: DirectChannel, tx: DirectChannel

@@ -1,0 +1,52 @@
+"""`python -m benchmarks`: measure, print one table, and fail if a target is missed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import direct, memory, pika_door, plot, real, startup, topic
+from benchmarks.timing import Figure, table
+
+GROUPS = ("direct", "pika", "real", "topic", "memory", "startup")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks", description="What fakeamqp costs, against its targets.")
+    parser.add_argument("--rabbitmq", metavar="URL", help="AMQP URL of a real broker on this machine to compare with")
+    parser.add_argument("--only", metavar="NAME", choices=GROUPS, action="append", help=f"one of {', '.join(GROUPS)}")
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="where to draw cost against topic bindings, as SVG")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the benchmarks; the exit status is 1 if a target is missed."""
+    arguments = _arguments()
+    curves: list[str] = []
+
+    def topic_figures() -> Iterator[Figure]:
+        points = list(topic.curve())
+        curves.append(plot.as_text(points))
+        if arguments.plot is not None:
+            arguments.plot.write_text(plot.as_svg(points), encoding="utf-8")
+        return topic.figures(points)
+
+    runs: dict[str, Callable[[], Iterator[Figure]]] = {
+        "direct": direct.figures,
+        "pika": pika_door.figures,
+        "topic": topic_figures,
+        "memory": memory.figures,
+        "startup": startup.figures,
+    }
+    if arguments.rabbitmq is not None:
+        runs["real"] = lambda: real.figures(arguments.rabbitmq)
+    figures = [each for name in arguments.only or GROUPS if name in runs for each in runs[name]()]
+    print(table(figures))
+    for curve in curves:
+        print(f"\nA publish to a topic exchange, and how many queues it reached:\n{curve}")
+    return 0 if all(each.is_met for each in figures) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

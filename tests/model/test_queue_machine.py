@@ -1,0 +1,380 @@
+"""Queues with everything that may befall them, against lists; which able consumer is served is left open."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+import fakeamqp
+from fakeamqp.spec.methods import (
+    BasicAck,
+    BasicCancel,
+    BasicCancelOk,
+    BasicConsume,
+    BasicConsumeOk,
+    BasicDeliver,
+    BasicGet,
+    BasicGetEmpty,
+    BasicGetOk,
+    BasicNack,
+    BasicPublish,
+    BasicQos,
+    BasicQosOk,
+    BasicRecover,
+    BasicRecoverOk,
+    BasicReject,
+    ChannelClose,
+    ChannelCloseOk,
+    ChannelOpen,
+    ChannelOpenOk,
+    ConfirmSelect,
+    ConfirmSelectOk,
+    ConnectionClose,
+    EndOfStream,
+    Method,
+    QueueDeclare,
+    QueuePurge,
+    QueuePurgeOk,
+    TxCommit,
+    TxCommitOk,
+    TxRollback,
+    TxRollbackOk,
+    TxSelect,
+    TxSelectOk,
+)
+from fakeamqp.spec.properties import BasicProperties
+from fakeamqp.testing.direct import DirectConnection, connect
+from tests.model._queue_model import Held, ModelChannel, ModelConsumer, ModelMessage, ModelQueue, restart
+from tests.model._sizes import size
+
+PLACES = ((0, 1), (0, 2), (1, 1))
+"""The channels: connection and channel number of each."""
+QUEUES = ("classic", "transient", "quorum")
+
+channels = st.sampled_from(range(len(PLACES)))
+queue_names = st.sampled_from(QUEUES)
+tags = st.sampled_from(("one", "two"))
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Three queues, three channels on two connections."""
+
+    @initialize(version=st.sampled_from(("3.10", "4.0")))
+    def start(self, version: str) -> None:
+        self.broker = fakeamqp.Broker(version=version)
+        self.counts_from_first = version == "3.10"
+        self.numbers = itertools.count(1)
+        self.queues = {
+            name: ModelQueue(name, name != "transient", name == "quorum", name == "quorum" and version == "3.10")
+            for name in QUEUES
+        }
+        self.channels = [ModelChannel() for _ in PLACES]
+        self.begin()
+
+    def begin(self) -> None:
+        """Two clients of a node that has just started."""
+        self.connections = [self.connect(0), self.connect(1)]
+        for name, queue in self.queues.items():
+            arguments = {"x-queue-type": "quorum"} if queue.is_quorum else {}
+            self.connections[0].send(1, QueueDeclare(name, durable=queue.durable, arguments=arguments))
+        self.connections[0].receive()
+
+    def connect(self, connection: int) -> DirectConnection:
+        made = connect(self.broker)
+        for place in PLACES:
+            if place[0] == connection:
+                made.channel(place[1])
+        return made
+
+    @property
+    def now_us(self) -> int:
+        return self.broker.clock.now_us
+
+    # -- saying something, and accounting for what comes of it ------------------------------------------------------
+
+    def say(self, index: int, method: Method, loose: bool = False) -> list[Method]:
+        """Send a method on a channel; its answers, when the model has taken note of all deliveries."""
+        connection, number = PLACES[index]
+        self.connections[connection].send(number, method)
+        return [answer for at, answer in self.listen(loose) if at == index]
+
+    def listen(self, loose: bool = False) -> list[tuple[int | None, Method]]:
+        """What has arrived but for deliveries, with the index of the channel; None for channel 0."""
+        answers: list[tuple[int | None, Method]] = []
+        deliveries: list[tuple[ModelChannel, BasicDeliver]] = []
+        for connection, each in enumerate(self.connections):
+            for number, method in each.receive():
+                index = PLACES.index((connection, number)) if number else None
+                if isinstance(method, BasicDeliver):
+                    assert index is not None
+                    deliveries.append((self.channels[index], method))
+                else:
+                    answers.append((index, method))
+        for queue in self.queues.values():
+            self.account(queue, deliveries, loose)
+        return answers
+
+    def account(self, queue: ModelQueue, all_deliveries: list[tuple[ModelChannel, BasicDeliver]], loose: bool) -> None:
+        """Hand out what was delivered of a queue, and drop what has expired: strictly from the head on.
+
+        Loosely, where messages come back in several groups and consumers are served in between: from anywhere.
+        """
+        bodies = {
+            method.body: (channel, method)
+            for channel, method in all_deliveries
+            if channel.consumers[method.consumer_tag].queue is queue
+        }
+        still_ready = {each.body for each in self.broker.vhost().queue(queue.name).messages}
+        for message in queue.ready:
+            if message.body in bodies:
+                self.hand_out(queue, message, *bodies.pop(message.body))
+            elif message.is_expired(self.now_us) and not (loose and message.body in still_ready):
+                queue.remove(message)
+            elif not loose:
+                break
+        assert not bodies, f"{bodies} delivered, but {queue.ready} were ready"
+
+    def hand_out(self, queue: ModelQueue, message: ModelMessage, channel: ModelChannel, method: BasicDeliver) -> None:
+        consumer = channel.consumers[method.consumer_tag]
+        assert not message.is_expired(self.now_us)
+        self.compare(queue, message, method)
+        queue.remove(message)
+        assert method.delivery_tag == channel.next_tag()
+        if not consumer.no_ack:
+            consumer.outstanding += 1
+            channel.hold(message, queue, consumer.tag)
+
+    def compare(self, queue: ModelQueue, message: ModelMessage, method: Any) -> None:
+        """What a client is given is what was published, and tells how often it came back."""
+        assert method.body == message.body
+        assert method.redelivered == message.redelivered
+        counted = queue.is_quorum and (self.counts_from_first or message.returns)
+        assert (method.properties.headers or {}) == ({"x-delivery-count": message.returns} if counted else {})
+
+    def refused(self, index: int, answers: list[Method]) -> None:
+        """The channel has been closed for it; open it again."""
+        (close,) = answers
+        assert isinstance(close, ChannelClose)
+        assert close.reply_code == 406
+        self.say(index, ChannelCloseOk())
+        assert self.say(index, ChannelOpen()) == [ChannelOpenOk()]
+
+    # -- messages ---------------------------------------------------------------------------------------------------
+
+    @rule(index=channels, name=queue_names, persistent=st.booleans(), ttl_ms=st.none() | st.sampled_from((1000, 5000)))
+    def publish(self, index: int, name: str, persistent: bool, ttl_ms: int | None) -> None:
+        channel, queue = self.channels[index], self.queues[name]
+        message = ModelMessage(next(self.numbers), persistent, ttl_ms)
+        properties = BasicProperties(
+            delivery_mode=2 if persistent else None, expiration=None if ttl_ms is None else str(ttl_ms)
+        )
+        if channel.mode == "tx":
+            channel.publishes.append((queue, message))
+        else:
+            queue.enqueue(message, self.now_us)
+        answers = self.say(index, BasicPublish("", name, properties=properties, body=message.body))
+        if channel.mode == "confirm":
+            channel.confirmed += 1
+            assert answers == [BasicAck(channel.confirmed, False)]
+        else:
+            assert answers == []
+
+    @rule(index=channels, name=queue_names, count=st.integers(2, 5))
+    def publish_several(self, index: int, name: str, count: int) -> None:
+        for _ in range(count):
+            self.publish(index, name, True, None)
+
+    @rule(index=channels, name=queue_names, no_ack=st.booleans())
+    def get(self, index: int, name: str, no_ack: bool) -> None:
+        channel, queue = self.channels[index], self.queues[name]
+        head = next(iter(queue.ready), None)
+        if head is not None:
+            queue.remove(head)
+            queue.expire_heads(self.now_us)
+            tag = channel.next_tag()
+            if not no_ack:
+                channel.hold(head, queue, "")
+        count = len(queue.ready)
+        (answer,) = self.say(index, BasicGet(name, no_ack))
+        if head is None:
+            assert answer == BasicGetEmpty()
+        else:
+            assert isinstance(answer, BasicGetOk)
+            assert (answer.delivery_tag, answer.message_count) == (tag, count)
+            self.compare(queue, head, answer)
+
+    @rule(index=channels, name=queue_names)
+    def purge(self, index: int, name: str) -> None:
+        count = self.queues[name].purge()
+        assert self.say(index, QueuePurge(name)) == [QueuePurgeOk(count)]
+
+    # -- consumers and what they hold ---------------------------------------------------------------------------------
+
+    @rule(index=channels, name=queue_names, tag=tags, no_ack=st.booleans(), prefetch=st.integers(0, 3))
+    def consume(self, index: int, name: str, tag: str, no_ack: bool, prefetch: int) -> None:
+        channel = self.channels[index]
+        if tag in channel.consumers:
+            return
+        assert self.say(index, BasicQos(0, prefetch, False)) == [BasicQosOk()]
+        channel.consumers[tag] = ModelConsumer(tag, self.queues[name], no_ack, prefetch)
+        assert self.say(index, BasicConsume(name, tag, no_ack=no_ack)) == [BasicConsumeOk(tag)]
+
+    @rule(index=channels, tag=tags)
+    def cancel(self, index: int, tag: str) -> None:
+        self.channels[index].consumers.pop(tag, None)
+        assert self.say(index, BasicCancel(tag)) == [BasicCancelOk(tag)]
+
+    @rule(
+        index=channels,
+        way=st.sampled_from(("ack", "nack", "reject")),
+        which=st.integers(-1, 5),
+        multiple=st.booleans(),
+        requeue=st.booleans(),
+    )
+    def settle(self, index: int, way: str, which: int, multiple: bool, requeue: bool) -> None:
+        """Settle one of the oldest deliveries, or with -1 tag 0: all of them or an error."""
+        channel = self.channels[index]
+        held = list(channel.held)
+        tag = 0 if which < 0 or not held else held[which % len(held)]
+        requeue = requeue and way != "ack"
+        multiple = multiple and way != "reject"
+        method = {
+            "ack": BasicAck(tag, multiple),
+            "nack": BasicNack(tag, multiple, requeue),
+            "reject": BasicReject(tag, requeue),
+        }[way]
+        picked = channel.pick(tag, multiple)
+        if picked is None:
+            channel.close()
+            self.refused(index, self.say(index, method))
+            return
+        if channel.mode == "tx":
+            channel.settlements.append((picked, requeue))
+        else:
+            channel.settle(picked, requeue)
+        assert self.say(index, method, loose=in_groups(picked)) == []
+
+    @rule(index=channels)
+    def recover(self, index: int) -> None:
+        channel = self.channels[index]
+        picked = channel.pick(0, True) or []
+        channel.settle(picked, True)
+        assert self.say(index, BasicRecover(True), loose=in_groups(picked)) == [BasicRecoverOk()]
+
+    # -- modes of channels --------------------------------------------------------------------------------------------
+
+    @rule(index=channels, mode=st.sampled_from(("tx", "confirm")))
+    def select(self, index: int, mode: str) -> None:
+        channel = self.channels[index]
+        method, answer = {"tx": (TxSelect(), TxSelectOk()), "confirm": (ConfirmSelect(), ConfirmSelectOk())}[mode]
+        if channel.mode in ("plain", mode):
+            channel.mode = mode
+            assert self.say(index, method) == [answer]
+        else:
+            channel.close()
+            self.refused(index, self.say(index, method))
+
+    @rule(index=channels, commits=st.booleans())
+    def end_transaction(self, index: int, commits: bool) -> None:
+        channel = self.channels[index]
+        method, answer = (TxCommit(), TxCommitOk()) if commits else (TxRollback(), TxRollbackOk())
+        if channel.mode != "tx":
+            channel.close()
+            self.refused(index, self.say(index, method))
+            return
+        loose = any(requeue for _, requeue in channel.settlements)
+        if commits:
+            channel.commit(self.now_us)
+        else:
+            channel.roll_back()
+        assert self.say(index, method, loose) == [answer]
+
+    # -- ends, and time -----------------------------------------------------------------------------------------------
+
+    @rule(index=channels)
+    def close_channel(self, index: int) -> None:
+        self.channels[index].close()
+        assert self.say(index, ChannelClose()) == [ChannelCloseOk()]
+        assert self.say(index, ChannelOpen()) == [ChannelOpenOk()]
+
+    @rule(connection=st.integers(0, 1), politely=st.booleans())
+    def end_connection(self, connection: int, politely: bool) -> None:
+        for index, place in enumerate(PLACES):
+            if place[0] == connection:
+                self.channels[index].close()
+        old = self.connections[connection]
+        if politely:
+            old.close()
+        else:
+            old.drop()
+        self.connections[connection] = self.connect(connection)
+        assert self.listen() == []
+
+    @rule(seconds=st.sampled_from((0.5, 1.0, 4.0, 10.0)))
+    def advance(self, seconds: float) -> None:
+        self.broker.advance(seconds)
+        assert self.listen() == []
+
+    @rule(graceful=st.booleans(), seconds=st.sampled_from((0.0, 3.0)))
+    def outage(self, graceful: bool, seconds: float) -> None:
+        if graceful:
+            self.broker.stop()
+            for connection in self.connections:
+                (_, close), (_, end) = connection.receive()
+                assert isinstance(close, ConnectionClose)
+                assert (close.reply_code, end) == (320, EndOfStream())
+        else:
+            self.broker.crash()
+        self.broker.advance(seconds)
+        self.broker.restart()
+        unsettled = [each for channel in self.channels for each in channel.unsettled]
+        for queue in self.queues.values():
+            if queue.durable:
+                restart(queue, unsettled, graceful=graceful)
+            else:
+                queue.purge()
+        self.channels = [ModelChannel() for _ in PLACES]
+        self.begin()
+        self.adopt_order_of_quorum_queue()
+        assert self.listen() == []
+
+    def adopt_order_of_quorum_queue(self) -> None:
+        """Nothing has shown where an outage leaves what a quorum queue did not hold in the order of arrival."""
+        queue = self.queues["quorum"]
+        order = [each.body for each in self.broker.vhost().queue("quorum").messages]
+        known = [each for each in queue.arrivals if each.body in order]
+        gone = [each for each in queue.arrivals if each.body not in order]
+        assert all(each.is_expired(self.now_us) for each in gone)
+        queue.arrivals = sorted(known, key=lambda each: order.index(each.body))
+
+    # -- what must be so after every step ----------------------------------------------------------------------------
+
+    @invariant()
+    def everything_is_where_the_model_has_it(self) -> None:
+        self.broker.check()
+        for name, queue in self.queues.items():
+            there = self.broker.vhost().queue(name)
+            assert [(each.body, each.redelivered) for each in there.messages] == [
+                (each.body, each.redelivered) for each in queue.ready
+            ]
+            held = [each for channel in self.channels for each in channel.unsettled if each.queue is queue]
+            assert sorted(each.body for each in there.unacked) == sorted(each.message.body for each in held)
+            consumers = [each for channel in self.channels for each in channel.consumers.values()]
+            mine = [each for each in consumers if each.queue is queue]
+            assert sorted((each.tag, each.unacked) for each in there.consumers) == sorted(
+                (each.tag, each.outstanding) for each in mine
+            )
+            assert all(each.no_ack or not each.prefetch or each.outstanding <= each.prefetch for each in mine)
+            assert not (queue.ready and any(each.can_take() for each in mine))
+
+
+def in_groups(deliveries: list[Held]) -> bool:
+    """Whether deliveries are settled one group after the other, with queues running in between."""
+    return len({(each.queue.name, each.consumer_tag) for each in deliveries}) > 1
+
+
+TestQueues = QueueMachine.TestCase
+TestQueues.settings = size(150, steps=40)

@@ -1,0 +1,112 @@
+"""Arguments: what is understood, what RabbitMQ refuses, and what fakeamqp does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fakeamqp.node.arguments import (
+    UNSUPPORTED_CONSUMER_ARGUMENTS,
+    UNSUPPORTED_EXCHANGE_TYPES,
+    UNSUPPORTED_QUEUE_ARGUMENTS,
+    assert_equivalent,
+    assert_equivalent_arguments,
+    parse_alternate_exchange,
+    parse_queue_arguments,
+)
+from fakeamqp.spec.errors import SoftError, UnsupportedFeature
+from fakeamqp.spec.methods import (
+    BasicConsume,
+    ExchangeDeclare,
+    ExchangeDeclareOk,
+    QueueDeclare,
+    QueueDeclareOk,
+)
+from tests.unit.node._parts import Session, make_node
+
+QUEUE = "queue 'orders' in vhost '/'"
+
+
+class TestQueueTypes:
+    @pytest.mark.parametrize("arguments", [{}, {"x-queue-type": "classic"}, {"x-color": "blue"}])
+    def test_a_queue_is_classic_unless_it_says_otherwise(self, arguments: dict[str, Any]) -> None:
+        assert parse_queue_arguments(arguments, QUEUE).queue_type == "classic"
+
+    def test_a_queue_may_be_a_quorum_queue(self) -> None:
+        assert parse_queue_arguments({"x-queue-type": "quorum"}, QUEUE).queue_type == "quorum"
+
+    @pytest.mark.parametrize(
+        ("queue_type", "text"),
+        [
+            ("fast", f"invalid arg 'x-queue-type' for {QUEUE}: \"unsupported queue type 'fast'\""),
+            (5, f"invalid arg 'x-queue-type' for {QUEUE}: {{unacceptable_type,signedint}}"),
+        ],
+    )
+    def test_another_type_is_refused(self, queue_type: Any, text: str) -> None:
+        with pytest.raises(SoftError) as refused:
+            parse_queue_arguments({"x-queue-type": queue_type}, QUEUE)
+        assert refused.value.text == f"PRECONDITION_FAILED - {text}"
+
+    def test_streams_are_not_supported(self) -> None:
+        with pytest.raises(UnsupportedFeature, match=r"orders.*no stream queues yet; declare it classic or quorum"):
+            parse_queue_arguments({"x-queue-type": "stream"}, QUEUE)
+
+
+class TestUnsupported:
+    """What RabbitMQ can and fakeamqp cannot do changes nothing, and says so."""
+
+    @pytest.mark.parametrize("argument", sorted(UNSUPPORTED_QUEUE_ARGUMENTS))
+    def test_queue_arguments(self, argument: str) -> None:
+        session = Session(make_node())
+        with pytest.raises(UnsupportedFeature, match=f"queue 'orders' in vhost '/': .*{argument}.*leave it out"):
+            session.send(QueueDeclare("orders", arguments={argument: 1}), 0)
+        assert session.call(QueueDeclare("orders"), 0) == QueueDeclareOk("orders", 0, 0)
+
+    @pytest.mark.parametrize("argument", sorted(UNSUPPORTED_CONSUMER_ARGUMENTS))
+    def test_consumer_arguments(self, argument: str) -> None:
+        session = Session(make_node())
+        session.call(QueueDeclare("orders"), 0)
+        with pytest.raises(UnsupportedFeature, match=f"consumer of queue 'orders' in vhost '/': .*{argument}"):
+            session.send(BasicConsume("orders", arguments={argument: 1}), 0)
+        assert session.call(QueueDeclare("orders"), 0) == QueueDeclareOk("orders", 0, 0)
+
+    @pytest.mark.parametrize("kind", sorted(UNSUPPORTED_EXCHANGE_TYPES))
+    def test_exchange_types(self, kind: str) -> None:
+        session = Session(make_node())
+        with pytest.raises(UnsupportedFeature, match=f"no exchange type '{kind}' yet; it has direct, fanout"):
+            session.send(ExchangeDeclare("prices", kind), 0)
+        assert session.call(ExchangeDeclare("prices", "fanout"), 0) == ExchangeDeclareOk()
+
+
+class TestAlternateExchange:
+    def test_it_is_a_name(self) -> None:
+        assert parse_alternate_exchange({"alternate-exchange": "lost"}, "exchange 'prices' in vhost '/'") == "lost"
+        assert parse_alternate_exchange({}, "exchange 'prices' in vhost '/'") is None
+
+    @pytest.mark.parametrize(("value", "kind"), [(5, "signedint"), (None, "void")])
+    def test_anything_else_is_refused(self, value: Any, kind: str) -> None:
+        with pytest.raises(SoftError, match=f"invalid type '{kind}' for arg 'alternate-exchange' in exchange"):
+            parse_alternate_exchange({"alternate-exchange": value}, "exchange 'prices' in vhost '/'")
+
+
+class TestEquivalence:
+    def test_the_same_again_is_fine(self) -> None:
+        assert_equivalent("'true'", "'true'", "durable", QUEUE)
+        assert_equivalent_arguments({}, {}, "key", QUEUE)
+        assert_equivalent_arguments({"key": "text"}, {"key": b"text"}, "key", QUEUE)
+
+    @pytest.mark.parametrize(
+        ("existing", "received", "text"),
+        [
+            ({"key": "a"}, {"key": "b"}, "received 'b' but current is 'a'"),
+            ({"key": "a"}, {}, "received none but current is the value 'a' of type 'longstr'"),
+            ({}, {"key": 5}, "received the value '5' of type 'signedint' but current is none"),
+        ],
+    )
+    def test_a_difference_is_told_with_both_sides(
+        self, existing: dict[str, Any], received: dict[str, Any], text: str
+    ) -> None:
+        with pytest.raises(SoftError) as refused:
+            assert_equivalent_arguments(existing, received, "key", QUEUE)
+        assert refused.value.text == f"PRECONDITION_FAILED - inequivalent arg 'key' for {QUEUE}: {text}"

@@ -1,0 +1,130 @@
+"""How each type of exchange routes, as an index over its bindings."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+from fakeamqp.node.bindings import Binding, Destination
+from fakeamqp.node.exchange_types import EXCHANGE_TYPES, BindingIndex, headers_match, validate_headers_binding
+from fakeamqp.node.profile import PROFILES
+from fakeamqp.spec.errors import SoftError
+from fakeamqp.spec.tables import LongLong
+
+ANY_VERSION = PROFILES["4.0"]
+
+
+def index_of(kind: str, *keys: str) -> BindingIndex:
+    """An exchange's index, with a binding for each key to a queue of that name."""
+    index = EXCHANGE_TYPES[kind](ANY_VERSION)
+    for key in keys:
+        index.add(binding(key))
+    return index
+
+
+def binding(key: str, queue: str | None = None, arguments: dict[str, Any] | None = None) -> Binding:
+    return Binding("prices", Destination("queue", queue or key), key, arguments or {})
+
+
+def names(index: BindingIndex, key: str, headers: dict[str, Any] | None = None) -> list[str]:
+    return [destination.name for destination in index.route(key, headers or {})]
+
+
+class TestDirect:
+    def test_the_binding_key_is_the_routing_key(self) -> None:
+        index = index_of("direct", "a", "b")
+        assert names(index, "a") == ["a"]
+        assert names(index, "A") == []
+
+    def test_a_key_may_lead_to_many(self) -> None:
+        index = index_of("direct", "a")
+        index.add(binding("a", "other"))
+        assert names(index, "a") == ["a", "other"]
+        index.remove(binding("a"))
+        assert names(index, "a") == ["other"]
+        index.remove(binding("a", "other"))
+        assert names(index, "a") == []
+
+
+class TestFanout:
+    def test_every_binding_is_taken_whatever_the_key(self) -> None:
+        index = index_of("fanout", "a", "b")
+        assert names(index, "c") == ["a", "b"]
+        index.remove(binding("a"))
+        assert names(index, "c") == ["b"]
+
+
+class TestTopic:
+    def test_the_binding_key_is_a_pattern(self) -> None:
+        index = index_of("topic", "a.*", "#", "b")
+        assert sorted(names(index, "a.b")) == ["#", "a.*"]
+        index.remove(binding("#"))
+        assert names(index, "a.b") == ["a.*"]
+
+
+class TestHeaders:
+    def test_bindings_are_chosen_by_headers(self) -> None:
+        index = index_of("headers")
+        index.add(binding("", "red", {"color": "red"}))
+        index.add(binding("", "all"))
+        assert names(index, "any", {"color": "red"}) == ["red", "all"]
+        assert names(index, "any", {"color": "blue"}) == ["all"]
+        index.remove(binding("", "all"))
+        assert names(index, "any", {"color": "blue"}) == []
+
+    def test_only_headers_exchanges_read_headers(self) -> None:
+        assert [kind for kind in EXCHANGE_TYPES if index_of(kind).reads_headers] == ["headers"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "headers", "expected"),
+        [
+            ({}, {}, True),
+            ({"x-match": "all"}, {}, True),
+            ({"x-match": "any"}, {"a": 1}, False),
+            ({"a": 1}, {"a": 1, "b": 2}, True),
+            ({"a": 1, "b": 2}, {"a": 1}, False),
+            ({"a": 1, "b": 2, "x-match": "any"}, {"a": 1}, True),
+            ({"a": 1, "b": 2, "x-match": "any"}, {"a": 2, "b": 1}, False),
+            ({"a": None}, {"a": "whatever"}, True),
+            ({"a": None}, {}, False),
+            ({"a": 5}, {"a": LongLong(5)}, True),
+            ({"a": "text"}, {"a": b"text"}, True),
+            ({"a": 1}, {"a": True}, False),
+            ({"x-a": 1}, {}, True),
+            ({"x-a": 1, "x-match": "any"}, {"x-a": 1}, False),
+            ({"x-a": 1, "x-match": "any-with-x"}, {"x-a": 1}, True),
+            ({"x-a": 1, "x-match": "all-with-x"}, {}, False),
+            ({"x-a": 1, "x-match": "all-with-x"}, {"x-a": 1}, True),
+        ],
+        ids=str,
+    )
+    def test_arguments_against_headers(
+        self, arguments: dict[str, Any], headers: dict[str, Any], expected: bool
+    ) -> None:
+        assert headers_match(arguments, headers, ANY_VERSION) is expected
+
+    @pytest.mark.parametrize(("version", "expected"), [("3.10", True), ("4.0", False)])
+    def test_newer_versions_do_not_find_a_timestamp_equal_to_itself(self, version: str, expected: bool) -> None:
+        moment = {"at": datetime.datetime(2024, 2, 29, tzinfo=datetime.timezone.utc)}
+        assert headers_match(moment, moment, PROFILES[version]) is expected
+
+
+class TestValidation:
+    @pytest.mark.parametrize("arguments", [{}, {"x-match": "all"}, {"x-match": "any-with-x", "a": 1}], ids=str)
+    def test_good_arguments_are_taken(self, arguments: dict[str, Any]) -> None:
+        validate_headers_binding(arguments)
+
+    @pytest.mark.parametrize(
+        ("wanted", "text"),
+        [
+            ("some", 'field value <<"some">>; expected all, any, all-with-x, or any-with-x'),
+            (5, "field type signedint (value 5); expected longstr"),
+            (None, "field type void (value undefined); expected longstr"),
+        ],
+    )
+    def test_another_x_match_is_refused(self, wanted: Any, text: str) -> None:
+        with pytest.raises(SoftError) as refused:
+            validate_headers_binding({"x-match": wanted})
+        assert refused.value.text == f"PRECONDITION_FAILED - Invalid x-match {text}"

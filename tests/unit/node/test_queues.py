@@ -1,0 +1,180 @@
+"""Queues: entries in, effects out."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakeamqp.node.profile import PROFILES
+from fakeamqp.node.queues import (
+    Deliver,
+    Expired,
+    Queue,
+    Unused,
+    WakeAt,
+    assert_equivalent_queue,
+    assert_may_use,
+)
+from fakeamqp.node.timers import Timers
+from fakeamqp.spec.errors import SoftError
+from tests.unit.node._parts import QUORUM, fill, make_channel, make_consumer, make_queue, queue_fact
+
+
+def bodies(queue: Queue) -> list[bytes]:
+    queue.check()
+    return [entry.message.body for entry in queue.backlog]
+
+
+class TestDelivering:
+    def test_ready_entries_go_to_the_consumers_in_turn(self) -> None:
+        queue, channel = make_queue(), make_channel()
+        one, two = make_consumer(queue, channel, "one"), make_consumer(queue, channel, "two")
+        entries = fill(queue, b"1", b"2", b"3")
+        effects = queue.run(0)
+        assert effects == [Deliver(one, entries[0]), Deliver(two, entries[1]), Deliver(one, entries[2])]
+        assert (one.outstanding, two.outstanding, channel.outstanding) == (2, 1, 3)
+        assert list(queue.unacked.values()) == entries
+
+    def test_what_nobody_can_take_stays(self) -> None:
+        queue = make_queue()
+        consumer = make_consumer(queue, prefetch_count=1)
+        first, _ = fill(queue, b"1", b"2")
+        assert queue.run(0) == [Deliver(consumer, first)]
+        assert bodies(queue) == [b"2"]
+        assert queue.run(0) == []
+
+    def test_without_acknowledgements_nothing_is_outstanding(self) -> None:
+        queue = make_queue()
+        consumer = make_consumer(queue, no_ack=True)
+        (entry,) = fill(queue, b"1")
+        assert queue.run(0) == [Deliver(consumer, entry)]
+        assert (consumer.outstanding, consumer.channel.outstanding) == (0, 0)
+
+    def test_what_comes_back_has_its_old_place(self) -> None:
+        queue = make_queue()
+        fill(queue, b"1", b"2", b"3")
+        first, second = queue.take(), queue.take()
+        queue.put_back(second)
+        queue.put_back(first)
+        assert bodies(queue) == [b"1", b"2", b"3"]
+        assert queue.unacked == {}
+
+    def test_what_is_put_first_comes_before_all_that_never_left(self) -> None:
+        queue = make_queue(arguments=QUORUM)
+        fill(queue, b"1", b"2", b"3")
+        first, second = queue.take(), queue.take()
+        queue.put_first(second)
+        queue.put_first(first)
+        assert bodies(queue) == [b"2", b"1", b"3"]
+
+    def test_what_is_renewed_is_behind_all_others_with_its_history(self) -> None:
+        queue = make_queue(arguments=QUORUM)
+        fill(queue, b"1", b"2")
+        entry = queue.take()
+        entry.is_redelivered, entry.deliveries = True, 2
+        queue.drop(entry)
+        new = queue.renewed(entry)
+        queue.backlog.append(new)
+        assert bodies(queue) == [b"2", b"1"]
+        assert (new.is_redelivered, new.deliveries) == (True, 2)
+
+
+class TestExpiry:
+    def test_a_head_whose_time_is_up_expires(self) -> None:
+        queue = make_queue()
+        (entry,) = fill(queue, b"1", expires_us=10)
+        assert queue.run(10) == [Expired(entry)]
+
+    def test_a_head_with_time_left_wants_to_be_looked_at_then(self) -> None:
+        queue = make_queue()
+        fill(queue, b"1", expires_us=10)
+        assert queue.run(9) == [WakeAt(10)]
+
+    def test_only_the_head_expires(self) -> None:
+        queue = make_queue()
+        fill(queue, b"lasting")
+        fill(queue, b"brief", expires_us=10)
+        assert queue.run(10) == []
+        assert bodies(queue) == [b"lasting", b"brief"]
+
+    def test_an_expired_head_is_not_delivered_and_what_follows_is(self) -> None:
+        queue = make_queue()
+        consumer = make_consumer(queue)
+        (brief,) = fill(queue, b"brief", expires_us=10)
+        (lasting,) = fill(queue, b"lasting")
+        assert queue.run(10) == [Expired(brief), Deliver(consumer, lasting)]
+
+
+class TestUnused:
+    def test_an_auto_delete_queue_is_unused_when_its_last_consumer_has_gone(self) -> None:
+        queue = make_queue(auto_delete=True)
+        assert queue.run(0) == []
+        consumer = make_consumer(queue)
+        assert queue.run(0) == []
+        queue.consumers.remove(consumer)
+        assert queue.run(0) == [Unused()]
+
+    def test_another_queue_is_never_unused(self) -> None:
+        queue = make_queue()
+        queue.consumers.remove(make_consumer(queue))
+        assert queue.run(0) == []
+
+    def test_a_deleted_queue_is_not_deleted_again(self) -> None:
+        queue = make_queue(auto_delete=True)
+        queue.consumers.remove(make_consumer(queue))
+        queue.close()
+        assert queue.run(0) == []
+
+
+class TestClosing:
+    def test_nothing_is_left_in_a_closed_queue(self) -> None:
+        queue = make_queue()
+        fill(queue, b"1", b"2")
+        queue.take()
+        queue.close()
+        assert (len(queue.backlog), queue.unacked, queue.is_deleted) == (0, {}, True)
+
+    def test_nothing_wakes_a_closed_queue(self) -> None:
+        timers, queue = Timers(), make_queue()
+        queue.wake_timer = timers.at(10, lambda: None)
+        queue.close()
+        assert timers.next_deadline() is None
+
+
+class TestInvariants:
+    def test_ready_entries_beside_an_idle_consumer_are_noticed(self) -> None:
+        queue = make_queue()
+        make_consumer(queue)
+        fill(queue, b"1")
+        with pytest.raises(AssertionError, match="orders: ready messages, idle consumers"):
+            queue.check()
+
+    def test_a_second_consumer_beside_an_exclusive_one_is_noticed(self) -> None:
+        queue = make_queue()
+        queue.exclusive_consumer = make_consumer(queue, tag="one")
+        queue.check()
+        make_consumer(queue, tag="two")
+        with pytest.raises(AssertionError):
+            queue.check()
+
+
+class TestDeclaringAgain:
+    @pytest.mark.parametrize("owner", [None, 1])
+    def test_everybody_may_use_a_shared_queue_and_its_owner_an_exclusive_one(self, owner: int | None) -> None:
+        assert_may_use(queue_fact(owner=owner), 1)
+
+    def test_an_exclusive_queue_of_another_connection_is_locked(self) -> None:
+        with pytest.raises(
+            SoftError, match="RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'orders'"
+        ):
+            assert_may_use(queue_fact(owner=1), 2)
+
+    def test_the_lock_is_looked_at_before_all_else(self) -> None:
+        with pytest.raises(SoftError, match="RESOURCE_LOCKED"):
+            assert_equivalent_queue(queue_fact(owner=1), queue_fact(durable=False), PROFILES["4.0"])
+
+    @pytest.mark.parametrize("key", ["durable", "auto_delete"])
+    def test_flags_must_be_the_same(self, key: str) -> None:
+        existing = queue_fact()
+        received = existing.replace(**{key: not getattr(existing, key)})
+        with pytest.raises(SoftError, match=f"inequivalent arg '{key}' for queue 'orders' in vhost '/'"):
+            assert_equivalent_queue(existing, received, PROFILES["4.0"])
