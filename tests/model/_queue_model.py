@@ -118,10 +118,8 @@ class ModelChannel:
         """A delivery that wants to be acknowledged, under the tag given last."""
         self.held[self.last_tag] = Held(self.last_tag, message, queue, consumer_tag)
 
-    def pick(self, tag: int, multiple: bool) -> list[Held] | None:
-        """The deliveries that a client's tag means; None where that is an error."""
-        if not (multiple and tag == 0) and tag not in self.held:
-            return None
+    def pick(self, tag: int, multiple: bool) -> list[Held]:
+        """The deliveries that a client's tag means: that one, or all up to it; tag 0 means all."""
         wanted = [each for each in self.held if each == tag or (multiple and (each <= tag or tag == 0))]
         return [self.held.pop(each) for each in wanted]
 

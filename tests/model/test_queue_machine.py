@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import fakeamqp
 from fakeamqp.spec.methods import (
@@ -53,10 +53,20 @@ from tests.model._sizes import size
 PLACES = ((0, 1), (0, 2), (1, 1))
 """The channels: connection and channel number of each."""
 QUEUES = ("classic", "transient", "quorum")
+MANY = 5
+"""Before there are more messages ready than this, nothing sweeps all away."""
 
 channels = st.sampled_from(range(len(PLACES)))
 queue_names = st.sampled_from(QUEUES)
 tags = st.sampled_from(("one", "two"))
+decisions = st.tuples(
+    st.integers(0, 2),
+    st.sampled_from(("ack", "nack", "nack", "reject")),
+    st.integers(-1, 5),
+    st.booleans(),
+    st.sampled_from((True, True, False)),
+)
+"""Which holder, how, which of its deliveries, whether multiple, whether to requeue."""
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -73,6 +83,8 @@ class QueueMachine(RuleBasedStateMachine):
         }
         self.channels = [ModelChannel() for _ in PLACES]
         self.begin()
+        for name in QUEUES:
+            self.publish_several(0, name, 3)
 
     def begin(self) -> None:
         """Two clients of a node that has just started."""
@@ -81,6 +93,7 @@ class QueueMachine(RuleBasedStateMachine):
             arguments = {"x-queue-type": "quorum"} if queue.is_quorum else {}
             self.connections[0].send(1, QueueDeclare(name, durable=queue.durable, arguments=arguments))
         self.connections[0].receive()
+        self.select(1, "tx")
 
     def connect(self, connection: int) -> DirectConnection:
         made = connect(self.broker)
@@ -154,14 +167,6 @@ class QueueMachine(RuleBasedStateMachine):
         counted = queue.is_quorum and (self.counts_from_first or message.returns)
         assert (method.properties.headers or {}) == ({"x-delivery-count": message.returns} if counted else {})
 
-    def refused(self, index: int, answers: list[Method]) -> None:
-        """The channel has been closed for it; open it again."""
-        (close,) = answers
-        assert isinstance(close, ChannelClose)
-        assert close.reply_code == 406
-        self.say(index, ChannelCloseOk())
-        assert self.say(index, ChannelOpen()) == [ChannelOpenOk()]
-
     # -- messages ---------------------------------------------------------------------------------------------------
 
     @rule(index=channels, name=queue_names, persistent=st.booleans(), ttl_ms=st.none() | st.sampled_from((1000, 5000)))
@@ -206,6 +211,12 @@ class QueueMachine(RuleBasedStateMachine):
             assert (answer.delivery_tag, answer.message_count) == (tag, count)
             self.compare(queue, head, answer)
 
+    @rule(index=channels, name=queue_names, count=st.integers(2, 4))
+    def get_several(self, index: int, name: str, count: int) -> None:
+        for _ in range(count):
+            self.get(index, name, False)
+
+    @precondition(lambda self: sum(len(queue.ready) for queue in self.queues.values()) > MANY)
     @rule(index=channels, name=queue_names)
     def purge(self, index: int, name: str) -> None:
         count = self.queues[name].purge()
@@ -222,84 +233,102 @@ class QueueMachine(RuleBasedStateMachine):
         channel.consumers[tag] = ModelConsumer(tag, self.queues[name], no_ack, prefetch)
         assert self.say(index, BasicConsume(name, tag, no_ack=no_ack)) == [BasicConsumeOk(tag)]
 
+    @precondition(lambda self: any(channel.consumers for channel in self.channels))
     @rule(index=channels, tag=tags)
     def cancel(self, index: int, tag: str) -> None:
         self.channels[index].consumers.pop(tag, None)
         assert self.say(index, BasicCancel(tag)) == [BasicCancelOk(tag)]
 
-    @rule(
-        index=channels,
-        way=st.sampled_from(("ack", "nack", "reject")),
-        which=st.integers(-1, 5),
-        multiple=st.booleans(),
-        requeue=st.booleans(),
-    )
-    def settle(self, index: int, way: str, which: int, multiple: bool, requeue: bool) -> None:
-        """Settle one of the oldest deliveries, or with -1 tag 0: all of them or an error."""
+    @precondition(lambda self: self.holders)
+    @rule(decisions=st.lists(decisions, min_size=1, max_size=4))
+    def settle(self, decisions: list[tuple[int, str, int, bool, bool]]) -> None:
+        for decision in decisions:
+            if self.holders:
+                self.settle_one(*decision)
+
+    def settle_one(self, holder: int, way: str, which: int, multiple: bool, requeue: bool) -> None:
+        """Settle one of the oldest deliveries; with -1 and `multiple` all of them, by tag 0."""
+        index = self.holders[holder % len(self.holders)]
         channel = self.channels[index]
-        held = list(channel.held)
-        tag = 0 if which < 0 or not held else held[which % len(held)]
-        requeue = requeue and way != "ack"
         multiple = multiple and way != "reject"
+        requeue = requeue and way != "ack"
+        tag = 0 if which < 0 and multiple else list(channel.held)[which % len(channel.held)]
         method = {
             "ack": BasicAck(tag, multiple),
             "nack": BasicNack(tag, multiple, requeue),
             "reject": BasicReject(tag, requeue),
         }[way]
         picked = channel.pick(tag, multiple)
-        if picked is None:
-            channel.close()
-            self.refused(index, self.say(index, method))
-            return
         if channel.mode == "tx":
             channel.settlements.append((picked, requeue))
         else:
             channel.settle(picked, requeue)
         assert self.say(index, method, loose=in_groups(picked)) == []
 
-    @rule(index=channels)
-    def recover(self, index: int) -> None:
-        channel = self.channels[index]
-        picked = channel.pick(0, True) or []
-        channel.settle(picked, True)
+    @precondition(lambda self: self.holders)
+    @rule(holder=st.integers(0, 2))
+    def recover(self, holder: int) -> None:
+        index = self.holders[holder % len(self.holders)]
+        picked = self.channels[index].pick(0, True)
+        self.channels[index].settle(picked, True)
         assert self.say(index, BasicRecover(True), loose=in_groups(picked)) == [BasicRecoverOk()]
+
+    @property
+    def holders(self) -> list[int]:
+        """The channels that hold something."""
+        return [index for index, channel in enumerate(self.channels) if channel.held]
 
     # -- modes of channels --------------------------------------------------------------------------------------------
 
     @rule(index=channels, mode=st.sampled_from(("tx", "confirm")))
     def select(self, index: int, mode: str) -> None:
         channel = self.channels[index]
-        method, answer = {"tx": (TxSelect(), TxSelectOk()), "confirm": (ConfirmSelect(), ConfirmSelectOk())}[mode]
         if channel.mode in ("plain", mode):
             channel.mode = mode
+            method, answer = {"tx": (TxSelect(), TxSelectOk()), "confirm": (ConfirmSelect(), ConfirmSelectOk())}[mode]
             assert self.say(index, method) == [answer]
-        else:
-            channel.close()
-            self.refused(index, self.say(index, method))
 
-    @rule(index=channels, commits=st.booleans())
-    def end_transaction(self, index: int, commits: bool) -> None:
+    @precondition(lambda self: any(channel.mode == "tx" for channel in self.channels))
+    @rule(which=st.integers(0, 2), commits=st.booleans())
+    def end_transaction(self, which: int, commits: bool) -> None:
+        transactional = [index for index, channel in enumerate(self.channels) if channel.mode == "tx"]
+        index = transactional[which % len(transactional)]
         channel = self.channels[index]
-        method, answer = (TxCommit(), TxCommitOk()) if commits else (TxRollback(), TxRollbackOk())
-        if channel.mode != "tx":
-            channel.close()
-            self.refused(index, self.say(index, method))
-            return
         loose = any(requeue for _, requeue in channel.settlements)
         if commits:
             channel.commit(self.now_us)
         else:
             channel.roll_back()
-        assert self.say(index, method, loose) == [answer]
+        method, answer = (TxCommit(), TxCommitOk()) if commits else (TxRollback(), TxRollbackOk())
+        assert self.say(index, method, loose and commits) == [answer]
+
+    @rule(index=channels, way=st.sampled_from(("tag", "zero", "mode")))
+    def go_wrong(self, index: int, way: str) -> None:
+        """What is refused closes the channel."""
+        channel = self.channels[index]
+        in_wrong_mode = {"plain": TxCommit(), "confirm": TxSelect(), "tx": ConfirmSelect()}
+        method = {
+            "tag": BasicAck(channel.last_tag + 1, multiple=True),
+            "zero": BasicNack(0, multiple=False),
+            "mode": in_wrong_mode[channel.mode],
+        }[way]
+        channel.close()
+        (close,) = self.say(index, method)
+        assert isinstance(close, ChannelClose)
+        assert close.reply_code == 406
+        self.say(index, ChannelCloseOk())
+        assert self.say(index, ChannelOpen()) == [ChannelOpenOk()]
 
     # -- ends, and time -----------------------------------------------------------------------------------------------
 
+    @precondition(lambda self: self.holders)
     @rule(index=channels)
     def close_channel(self, index: int) -> None:
         self.channels[index].close()
         assert self.say(index, ChannelClose()) == [ChannelCloseOk()]
         assert self.say(index, ChannelOpen()) == [ChannelOpenOk()]
 
+    @precondition(lambda self: self.holders)
     @rule(connection=st.integers(0, 1), politely=st.booleans())
     def end_connection(self, connection: int, politely: bool) -> None:
         for index, place in enumerate(PLACES):
@@ -318,6 +347,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.broker.advance(seconds)
         assert self.listen() == []
 
+    @precondition(lambda self: sum(len(queue.ready) for queue in self.queues.values()) > MANY)
     @rule(graceful=st.booleans(), seconds=st.sampled_from((0.0, 3.0)))
     def outage(self, graceful: bool, seconds: float) -> None:
         if graceful:
@@ -377,4 +407,4 @@ def in_groups(deliveries: list[Held]) -> bool:
 
 
 TestQueues = QueueMachine.TestCase
-TestQueues.settings = size(150, steps=40)
+TestQueues.settings = size(250, steps=40)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from inspect import cleandoc
+
 import pytest
+
+import fakeamqp.clients.redirection  # noqa: F401 pytester forgets what is imported inside its runs
 
 SEES_A_BROKER = """
     import pika
@@ -16,10 +23,12 @@ SEES_A_BROKER = """
 def saw(result: pytest.RunResult) -> str:
     """What `SEES_A_BROKER` has printed."""
     result.assert_outcomes(passed=1)
-    return next(line.removeprefix("saw ") for line in result.outlines if line.startswith("saw "))
+    found = re.search("saw (.*)", result.stdout.str())
+    assert found
+    return found[1]
 
 
-# -- fixtures ---------------------------------------------------------------------------------------------------------
+# -- fixtures --------------------------------------------------------------------------------------------------------
 
 
 def test_the_fixtures_are_one_broker_one_connection_and_one_channel(pytester: pytest.Pytester) -> None:
@@ -167,7 +176,7 @@ def test_asyncio_needs_no_other_plugin(pytester: pytest.Pytester) -> None:
     pytester.runpytest("-W", "error").assert_outcomes(passed=1)
 
 
-# -- how the broker is made ---------------------------------------------------------------------------------------------
+# -- how the broker is made ------------------------------------------------------------------------------------------
 
 
 def test_without_settings_it_is_the_newest_version_and_seed_0(pytester: pytest.Pytester) -> None:
@@ -189,18 +198,10 @@ def test_the_command_line_goes_before_the_ini_file(pytester: pytest.Pytester) ->
 
 def test_the_marker_goes_before_the_command_line(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
-        "import pytest\npytestmark = pytest.mark.amqp(version='3.10', seed=9, vhosts=['billing'])", test_marked=""
+        "import pytest\npytestmark = pytest.mark.amqp(version='3.10', seed=9, vhosts=['billing'])\n"
+        + cleandoc(SEES_A_BROKER)
     )
-    (pytester.path / "test_marked.py").write_text(
-        """
-import pytest
-
-@pytest.mark.amqp(version="3.10", seed=9, vhosts=["billing"], users={"alice": "secret"})
-def test(amqp_broker):
-    print("saw", amqp_broker.version, amqp_broker.seed, [vhost.name for vhost in amqp_broker.vhosts()])
-"""
-    )
-    result = pytester.runpytest("-s", "--amqp-seed=1", "--amqp-version=4.0", "test_marked.py")
+    result = pytester.runpytest("-s", "--amqp-seed=1", "--amqp-version=4.0")
     assert saw(result) == "3.10 9 ['/', 'billing']"
 
 
@@ -270,7 +271,7 @@ def test_markers_and_options_are_documented(pytester: pytest.Pytester) -> None:
     shown.fnmatch_lines(["*amqp_broker*", "*amqp_connection*", "*amqp_channel*"])
 
 
-# -- what a failed test tells -------------------------------------------------------------------------------------------
+# -- what a failed test tells ----------------------------------------------------------------------------------------
 
 
 def test_a_failed_test_shows_what_is_left_in_its_broker(pytester: pytest.Pytester) -> None:
@@ -317,9 +318,7 @@ def test_a_test_that_hangs_fails_with_a_deadlock_and_the_story(pytester: pytest.
     )
     result = pytester.runpytest()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["E*Deadlock: nothing can happen any more*", "E*deliveries to worker*", "*- fakeamqp -*"]
-    )
+    result.stdout.fnmatch_lines(["E*Deadlock: nothing can happen*", "E*deliveries to worker*", "*- fakeamqp -*"])
 
 
 def test_a_failed_test_whose_broker_is_down_says_so(pytester: pytest.Pytester) -> None:
@@ -350,7 +349,7 @@ def test_a_failed_test_without_a_broker_shows_nothing(pytester: pytest.Pytester)
     result.stdout.no_fnmatch_line("*- fakeamqp -*")
 
 
-# -- what it costs where it is not used -----------------------------------------------------------------------------------
+# -- what it costs where it is not used ------------------------------------------------------------------------------
 
 
 def test_a_suite_that_does_not_use_it_imports_nothing(pytester: pytest.Pytester) -> None:
@@ -403,7 +402,6 @@ def test_the_plugin_can_be_switched_off(pytester: pytest.Pytester) -> None:
 
 def test_suites_in_parallel_processes_do_not_disturb_one_another(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SEES_A_BROKER)
-    running = [pytester.popen(["python", "-m", "pytest", "-q"]) for _ in range(3)]
-    for each in running:
-        each.communicate(timeout=60)
-    assert [each.returncode for each in running] == [0, 0, 0]
+    command = [sys.executable, "-m", "pytest", "-q"]
+    running = [pytester.popen(command, stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert [each.wait(timeout=60) for each in running] == [0, 0, 0]

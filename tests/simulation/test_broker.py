@@ -20,7 +20,7 @@ from pika.connection import Connection
 import fakeamqp
 from fakeamqp import Broker, Misuse, UnsupportedFeature
 
-# -- how it is made -------------------------------------------------------------------------------------------------
+# -- how it is made --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", ["", "3", "3.9", "4.0.5", "latest", 4.0])
@@ -71,7 +71,7 @@ def test_one_seed_gives_the_same_names_and_another_gives_others() -> None:
     assert name(7) == name(7) != name(8)
 
 
-# -- whom it redirects ----------------------------------------------------------------------------------------------
+# -- whom it redirects -----------------------------------------------------------------------------------------------
 
 
 def pika_as_it_is() -> dict[tuple[Any, str], Any]:
@@ -163,7 +163,7 @@ def test_create_connection_is_redirected(broker: Broker) -> None:
     assert done[0].is_open
 
 
-# -- as a decorator ---------------------------------------------------------------------------------------------------
+# -- as a decorator --------------------------------------------------------------------------------------------------
 
 
 def test_a_decorated_function_is_redirected_while_it_runs() -> None:
@@ -206,7 +206,7 @@ def test_what_would_run_after_the_redirection_cannot_be_decorated() -> None:
             Broker()(each)
 
 
-# -- connect() ------------------------------------------------------------------------------------------------------
+# -- connect() -------------------------------------------------------------------------------------------------------
 
 
 def test_connect_redirects_nobody_else() -> None:
@@ -271,7 +271,7 @@ def test_beside_a_redirection_connect_reaches_its_own_broker_in_its_own_time(bro
     assert (broker.now, other.now) == (0, 3600)
 
 
-# -- what is not supported --------------------------------------------------------------------------------------------
+# -- what is not supported -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_a_deadlock_is_no_error_of_pikas(channel: BlockingChannel) -> None:
     assert not issubclass(Deadlock, pika.exceptions.AMQPError)
 
 
-# -- what may still happen --------------------------------------------------------------------------------------------
+# -- what may still happen -------------------------------------------------------------------------------------------
 
 
 def test_a_timer_may_still_act(broker: Broker, channel: BlockingChannel) -> None:

@@ -36,7 +36,7 @@ def ready(broker: Broker) -> list[tuple[bytes, bool]]:
     return [(each.body, each.redelivered) for each in broker.vhost().queue("durable").messages]
 
 
-# -- BlockingConnection -----------------------------------------------------------------------------------------------
+# -- BlockingConnection ----------------------------------------------------------------------------------------------
 
 
 def test_after_a_stop_a_client_is_told_why(broker: Broker, channel: BlockingChannel) -> None:
@@ -230,7 +230,7 @@ def test_deleting_a_connection_object_is_harmless(broker: Broker, connect: Conne
     assert connect().is_open
 
 
-# -- SelectConnection -------------------------------------------------------------------------------------------------
+# -- SelectConnection ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_a_select_connection_that_cannot_open_says_why(broker: Broker) -> None:
     assert "Connection refused" in repr(story[0])
 
 
-# -- AsyncioConnection ------------------------------------------------------------------------------------------------
+# -- AsyncioConnection -----------------------------------------------------------------------------------------------
 
 
 async def connected() -> tuple[AsyncioConnection, asyncio.Future[BaseException]]:
@@ -340,7 +340,7 @@ def test_an_event_loop_that_is_closed_disturbs_nobody(broker: Broker, channel: B
     assert left.is_open
 
 
-# -- misuse -----------------------------------------------------------------------------------------------------------
+# -- misuse ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_running_broker_cannot_be_restarted(broker: Broker) -> None:

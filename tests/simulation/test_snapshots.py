@@ -126,7 +126,7 @@ def test_every_vhost_shows_its_own(connect: Connect, broker: Broker, channel: Bl
     assert {vhost.name: list(vhost.queues) for vhost in broker.vhosts()} == {"/": ["orders"], "billing": ["invoices"]}
 
 
-# -- a snapshot stays what it is ---------------------------------------------------------------------------------------
+# -- a snapshot stays what it is -------------------------------------------------------------------------------------
 
 
 def test_a_snapshot_does_not_follow_the_broker(broker: Broker, channel: BlockingChannel) -> None:
@@ -163,7 +163,7 @@ def test_equal_snapshots_are_equal(broker: Broker, channel: BlockingChannel) -> 
     assert broker.vhost() != before
 
 
-# -- what is not there -------------------------------------------------------------------------------------------------
+# -- what is not there -----------------------------------------------------------------------------------------------
 
 
 def test_an_unknown_queue_is_refused_with_those_that_are_there(broker: Broker, channel: BlockingChannel) -> None:

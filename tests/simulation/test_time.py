@@ -14,7 +14,7 @@ from fakeamqp import Broker, Misuse
 
 Connect = Callable[..., pika.BlockingConnection]
 
-# -- advance --------------------------------------------------------------------------------------------------------
+# -- advance ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seconds", [-1, -1e-9, float("nan"), float("inf"), float("-inf")])
@@ -49,7 +49,7 @@ def test_a_programs_timer_fires_when_it_next_processes_events(
     assert fired == [60]
 
 
-# -- programs that wait ---------------------------------------------------------------------------------------------
+# -- programs that wait ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seconds", [0, 0.1, 3600])
@@ -131,7 +131,7 @@ def test_pika_reads_virtual_time_inside_and_real_time_after() -> None:
     assert pika.compat.time_now() == pytest.approx(time.monotonic(), abs=60)
 
 
-# -- heartbeats -------------------------------------------------------------------------------------------------------
+# -- heartbeats ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("heartbeat", [1, 60, None])
@@ -206,7 +206,7 @@ def test_a_blocked_connection_timeout_is_accepted(connect: Connect, timeout: flo
     assert connection.is_open
 
 
-# -- expiry -----------------------------------------------------------------------------------------------------------
+# -- expiry ----------------------------------------------------------------------------------------------------------
 
 
 def publish(channel: BlockingChannel, body: bytes, expiration_ms: int | None = None) -> None:

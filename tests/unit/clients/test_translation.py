@@ -240,6 +240,7 @@ FULL: dict[str, Any] = {
 class TestProperties:
     def test_all_of_them_cross_both_ways(self) -> None:
         there = properties_in(pika.BasicProperties(**FULL), FRAME_MAX)
+        assert isinstance(there, BasicProperties)
         assert there == BasicProperties(**FULL)
         assert vars(properties_out(there)) == FULL
 

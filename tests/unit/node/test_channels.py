@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.channels import IDLE_US, Channel, Unacked
+from fakeamqp.node.channels import IDLE_US, Channel, Transaction, Unacked
 from fakeamqp.spec.errors import SoftError
 from fakeamqp.spec.methods import ChannelOpenOk
 from tests.unit.node._parts import fill, make_channel, make_consumer, make_queue
@@ -90,13 +90,24 @@ def test_what_is_sent_waits_in_the_connections_outbox() -> None:
     assert list(channel.connection.outbox) == [(7, ChannelOpenOk())]
 
 
-def test_a_consumer_that_counts_more_than_it_holds_is_noticed() -> None:
-    queue, channel = make_queue(), make_channel()
-    consumer = make_consumer(queue, channel)
-    (entry,) = fill(queue, b"")
-    channel.hold(entry, consumer)
-    consumer.outstanding = 1
-    channel.check()
-    consumer.outstanding = 2
-    with pytest.raises(AssertionError):
+class TestInvariants:
+    @pytest.fixture
+    def channel(self) -> Channel:
+        """A channel whose one consumer holds one delivery, and has counted it."""
+        queue, channel = make_queue(), make_channel()
+        consumer = make_consumer(queue, channel)
+        (entry,) = fill(queue, b"")
+        channel.hold(entry, consumer)
+        consumer.outstanding = 1
+        return channel
+
+    def test_a_consumer_that_counts_more_than_it_holds_is_noticed(self, channel: Channel) -> None:
+        channel.check()
+        channel.consumers["consumer"].outstanding = 2
+        with pytest.raises(AssertionError):
+            channel.check()
+
+    def test_what_a_transaction_has_picked_still_counts(self, channel: Channel) -> None:
+        channel.transaction = Transaction()
+        channel.pick(1, multiple=False)
         channel.check()

@@ -1,4 +1,7 @@
-"""How connections and channels begin and end, method by method. Observed on 3.10.8 and 4.0.5."""
+"""How connections and channels begin and end, method by method.
+
+The handshakes were observed on 3.10.8 and 4.0.5, which wait some seconds before they end a stream without a word.
+"""
 
 from __future__ import annotations
 

@@ -20,6 +20,11 @@ class Place(Record):
     y: int = 0
 
 
+class Fixed(Record, frozen=True):
+    x: int
+    y: int = 0
+
+
 class Nothing(Record):
     pass
 
@@ -76,13 +81,21 @@ def test_replace_knows_the_fields() -> None:
         Point(1).replace(z=3)
 
 
+def test_a_frozen_record_cannot_be_changed() -> None:
+    fixed = Fixed(1)
+    with pytest.raises(AttributeError, match=r"Fixed cannot be changed; make another with replace\(x=\.\.\.\)"):
+        fixed.x = 2  # type: ignore[misc]
+    assert fixed == Fixed(1, 0)
+    assert fixed.replace(x=2) == Fixed(2, 0)
+
+
 def test_a_record_shows_its_fields() -> None:
     assert repr(Point(1, 2)) == "Point(x=1, y=2)"
 
 
 def test_records_match_patterns_by_position() -> None:
     match Point(1, 2):
-        case Point(x, y):  # type: ignore[misc]
+        case Point(x, y):
             assert (x, y) == (1, 2)
         case _:
             pytest.fail("did not match")
