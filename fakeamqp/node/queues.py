@@ -139,11 +139,12 @@ class Queue:
         while backlog:
             head = backlog.head()
             assert head is not None
-            if head.expires_us <= now_us:
-                effects.append(Expired(self.take()))
-                continue
-            consumer = self.consumers.next()
+            # What expires at this very moment may still go to a consumer that is free: expiration 0 means just that.
+            consumer = None if head.expires_us < now_us else self.consumers.next()
             if consumer is None:
+                if head.expires_us <= now_us:
+                    effects.append(Expired(self.take()))
+                    continue
                 if head.expires_us != NO_EXPIRY_US:
                     effects.append(WakeAt(head.expires_us))
                 break

@@ -101,7 +101,13 @@ class TestExpiry:
         consumer = make_consumer(queue)
         (brief,) = fill(queue, b"brief", expires_us=10)
         (lasting,) = fill(queue, b"lasting")
-        assert queue.run(10) == [Expired(brief), Deliver(consumer, lasting)]
+        assert queue.run(11) == [Expired(brief), Deliver(consumer, lasting)]
+
+    def test_a_head_that_expires_now_still_goes_to_a_consumer_that_is_free(self) -> None:
+        queue = make_queue()
+        consumer = make_consumer(queue)
+        (brief,) = fill(queue, b"brief", expires_us=10)
+        assert queue.run(10) == [Deliver(consumer, brief)]
 
 
 class TestUnused:
