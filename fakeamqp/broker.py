@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -62,6 +61,8 @@ class Broker(SimulatedBroker):
 
         Raises Misuse for a class or a generator function: pika would go to the network again before their code runs.
         """
+        import inspect  # here, as it takes a tenth of the time that importing fakeamqp may take
+
         if isinstance(function, type) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise Misuse(
                 f"a Broker decorates functions and coroutine functions, which {function.__qualname__} is not; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -50,7 +51,9 @@ class SimulatedBroker:
         self.trace = Trace(trace_limit)
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
-        self.thread = threading.current_thread()
+        self.bystanders = weakref.WeakSet(threading.enumerate())
+        """Threads that were there before, such as those of test tools; they do nothing here unless they connect."""
+        self.bystanders.discard(threading.current_thread())
         self.loops: list[Waiter] = []
         """Event loops of clients, in the order in which they were made."""
         self.node: Node | None = None

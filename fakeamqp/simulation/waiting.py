@@ -61,8 +61,9 @@ def wait(broker: SimulatedBroker, waiter: Waiter) -> None:
 
 def _others_may_act(broker: SimulatedBroker) -> bool:
     here = threading.current_thread()
-    threads = {broker.thread, *(loop.owner for loop in broker.loops)}
-    return any(each is not here and each.is_alive() for each in threads)
+    clients = [loop.owner for loop in broker.loops]
+    newcomers = [each for each in threading.enumerate() if each not in broker.bystanders]
+    return any(each is not here and each.is_alive() for each in (*clients, *newcomers))
 
 
 def _sleep(broker: SimulatedBroker, deadline_us: int | None) -> None:

@@ -114,9 +114,9 @@ class ModelChannel:
         self.last_tag += 1
         return self.last_tag
 
-    def hold(self, message: ModelMessage, queue: ModelQueue, consumer_tag: str) -> None:
-        """A delivery that wants to be acknowledged, under the tag given last."""
-        self.held[self.last_tag] = Held(self.last_tag, message, queue, consumer_tag)
+    def hold(self, tag: int, message: ModelMessage, queue: ModelQueue, consumer_tag: str) -> None:
+        """A delivery that wants to be acknowledged."""
+        self.held = dict(sorted([*self.held.items(), (tag, Held(tag, message, queue, consumer_tag))]))
 
     def pick(self, tag: int, multiple: bool) -> list[Held]:
         """The deliveries that a client's tag means: that one, or all up to it; tag 0 means all."""

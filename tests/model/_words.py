@@ -4,51 +4,164 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import random
+from typing import Any
 
 from hypothesis import strategies as st
 
-from fakeamqp.node.dispatch import CHANNEL_METHODS, CONNECTION_METHODS
-from fakeamqp.spec.methods import METHODS, BasicPublish, Heartbeat, Malformed, Method
-from fakeamqp.spec.properties import BasicProperties
-from fakeamqp.spec.tables import LongLong
+from fakeamqp.node.dispatch import CHANNEL_METHODS
+from fakeamqp.spec.methods import (
+    METHODS,
+    BasicAck,
+    BasicConsume,
+    BasicGet,
+    BasicNack,
+    BasicPublish,
+    BasicReject,
+    ConnectionStart,
+    Heartbeat,
+    Malformed,
+    Method,
+)
+from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
+from fakeamqp.spec.tables import LongLong, Table
 
 VHOSTS = ("/", "other", "missing")
 USERS = ("guest", "worker", "nobody")
+LONG = "ü" * 120
 
-names = st.sampled_from(("", "a", "b", "c", "amq.direct", "amq.topic", "amq.headers", "amq.mine", "a\nb", "ü" * 120))
-keys = st.sampled_from(("", "a", "b", "a.b", "#", "*.b", "amq.gen-x", "amq.rabbitmq.reply-to"))
-numbers = st.sampled_from((-1, 0, 1, 2, 3, 7, 255, 4096, 2**16 - 1, 2**31, 2**63, 2**64 - 1))
-texts = st.sampled_from(("", "one", "two", "ü", "x" * 255))
+NAMES = (
+    "a",
+    "b",
+    "c",
+    "a",
+    "b",
+    "c",
+    "a",
+    "b",
+    "c",
+    "",
+    "amq.direct",
+    "amq.topic",
+    "amq.headers",
+    "amq.mine",
+    "a\nb",
+    LONG,
+)
+NUMBERS = (-1, 0, 1, 2, 3, 7, 255, 4096, 2**16 - 1, 2**31, 2**63, 2**64 - 1)
+TEXTS = ("", "one", "two", "ü", "x" * 255)
+TABLES: tuple[Table, ...] = (
+    {},
+    {},
+    {},
+    {"x-queue-type": "quorum"},
+    {"alternate-exchange": "a"},
+    {"x-match": "any", "a": 5},
+    {"x-match": "nonsense"},
+    {"CC": ["a", "b"]},
+    {"BCC": ["c", 5], "a": 5, "z": LongLong(5)},
+    {"CC": "a"},
+    {"a": [1, {"b": None}], "b": {"c": 1.5}},
+)
+PROPERTIES = (
+    EMPTY_PROPERTIES,
+    BasicProperties(delivery_mode=2),
+    BasicProperties(expiration="1000", headers={"a": 5}),
+    BasicProperties(expiration="0", delivery_mode=2),
+    BasicProperties(headers={"CC": ["a", "b"], "BCC": ["c"]}, user_id="guest"),
+    BasicProperties(headers={"CC": "a"}),
+    BasicProperties(expiration="5x"),
+    BasicProperties(user_id="nobody"),
+    BasicProperties(delivery_mode=7, priority=255, reply_to="amq.rabbitmq.reply-to"),
+)
+RESPONSES = (
+    b"\0guest\0guest",
+    b"\0worker\0secret",
+    b"\0guest\0wrong",
+    b"",
+    b"\0",
+    b"\0\0\0\0",
+    b"x\0guest\0guest",
+    b"\xff\xfe",
+    {"LOGIN": "guest", "PASSWORD": "guest"},
+    {"LOGIN": 5, "PASSWORD": None},
+    {},
+)
+CLIENT_PROPERTIES: tuple[Table, ...] = (
+    {},
+    {"capabilities": {"consumer_cancel_notify": True, "authentication_failure_close": True}},
+    {"capabilities": "nonsense"},
+)
+
+BY_NAME: dict[str, tuple[Any, ...]] = {
+    "queue": NAMES,
+    "exchange": NAMES,
+    "source": NAMES,
+    "destination": NAMES,
+    "routing_key": ("a", "b", "c", "a.b", "#", "*.b", "", "amq.gen-x", "amq.rabbitmq.reply-to"),
+    "type": ("direct", "fanout", "topic", "headers", "", "nonsense", "x-random"),
+    "consumer_tag": TEXTS,
+    "virtual_host": VHOSTS,
+    "mechanism": ("PLAIN", "AMQPLAIN", "ANONYMOUS", "EXTERNAL", ""),
+    "response": RESPONSES,
+    "client_properties": CLIENT_PROPERTIES,
+    "channel_max": (0, 1, 2, 2047, 2048, 65535),
+    "frame_max": (0, 4095, 4096, 131072, 131073),
+    "heartbeat": (0, 1, 60, 65535),
+    "properties": PROPERTIES,
+    "body": (b"", b"one", b"x" * 1000),
+    "delivery_tag": (0, 1, 1, 2, 2, 3, 3, 4, 5, *NUMBERS),
+    "prefetch_count": (0, 1, 2, 3, *NUMBERS),
+    "prefetch_size": (0, 0, 0, 0, 0, 1),
+    "durable": (True, True, False),
+    "active": (True, True, False),
+} | dict.fromkeys(
+    ("passive", "immediate", "internal", "exclusive", "auto_delete", "nowait"),
+    (False, False, False, False, False, True),
+)
+BY_TYPE: dict[str, tuple[Any, ...]] = {
+    "bool": (False, True),
+    "int": NUMBERS,
+    "str": TEXTS,
+    "bytes": (b"", b"PLAIN", b"\xff"),
+    "Table": TABLES,
+}
+
+
+def choices(kind: type[Method], field: str) -> tuple[Any, ...]:
+    return BY_NAME[field] if field in BY_NAME else BY_TYPE[kind.__annotations__[field]]
+
+
+def examples(kind: type[Method], count: int) -> list[Method]:
+    """Some methods of a class. A whole method is then one choice of Hypothesis, so that a run has room for many."""
+    chance = random.Random(kind.NAME)
+    return [kind(*(chance.choice(choices(kind, field)) for field in kind.__slots__)) for _ in range(count)]
+
+
+def examples_of(kinds: list[type[Method]]) -> st.SearchStrategy[Method]:
+    pool = [method for kind in kinds for method in examples(kind, 100)]
+    return st.integers(0, len(pool) - 1).map(lambda index: pool[index])
+
 
 values = st.recursive(
     st.sampled_from(
         (
-            None, True, 0, -1, 5, LongLong(5), 2**40, 1.5, "", "a", "quorum", "classic", "all", "any", b"\xff",
-            decimal.Decimal("1.5"), datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc),
+            *(None, True, 0, -1, 5, LongLong(5), 2**40, 1.5, "", "a", "quorum", "classic", "all", "any", b"\xff"),
+            decimal.Decimal("1.5"),
+            datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc),
         )
     ),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(TEXTS), inner, max_size=2),
     max_leaves=3,
-)  # fmt: skip
+)
 argument_names = st.sampled_from(
     (
-        "x-queue-type", "x-match", "alternate-exchange", "a", "b", "CC", "BCC", "x-priority", "x-message-ttl",
-        "x-expires", "x-max-length", "x-dead-letter-exchange", "x-overflow", "x-max-priority",
-        "x-single-active-consumer", "x-delivery-limit", "x-whatever",
-    )
-)  # fmt: skip
-good_arguments = st.sampled_from(
-    (
-        {},
-        {"x-queue-type": "quorum"},
-        {"alternate-exchange": "a"},
-        {"x-match": "any", "a": 5},
-        {"CC": ["a", "b"]},
-        {"BCC": ["c"], "a": 5},
+        *("x-queue-type", "x-match", "alternate-exchange", "a", "b", "CC", "BCC", "x-priority", "x-message-ttl"),
+        *("x-expires", "x-max-length", "x-dead-letter-exchange", "x-overflow", "x-max-priority", "x-delivery-limit"),
+        *("x-single-active-consumer", "x-whatever"),
     )
 )
-tables = good_arguments | st.dictionaries(argument_names, values, max_size=3)
-
+tables = st.dictionaries(argument_names, values, max_size=3)
 properties = st.builds(
     BasicProperties,
     headers=st.none() | tables,
@@ -59,61 +172,16 @@ properties = st.builds(
     reply_to=st.sampled_from((None, "a", "amq.rabbitmq.reply-to")),
     timestamp=st.sampled_from((None, 0, 2**63)),
 )
-responses = st.sampled_from(
-    (
-        b"\0guest\0guest", b"\0worker\0secret", b"\0guest\0wrong", b"", b"\0", b"\0\0\0\0", b"x\0guest\0guest",
-        b"\xff\xfe", {"LOGIN": "guest", "PASSWORD": "guest"}, {"LOGIN": 5, "PASSWORD": None}, {},
-    )
-)  # fmt: skip
-client_properties = st.sampled_from(
-    (
-        {},
-        {"capabilities": {"consumer_cancel_notify": True, "authentication_failure_close": True}},
-        {"capabilities": "nonsense"},
-    )
-)
-
-BY_NAME: dict[str, st.SearchStrategy[object]] = {
-    "queue": names,
-    "exchange": names,
-    "source": names,
-    "destination": names,
-    "routing_key": keys,
-    "type": st.sampled_from(("direct", "fanout", "topic", "headers", "", "nonsense", "x-random")),
-    "consumer_tag": texts,
-    "virtual_host": st.sampled_from(VHOSTS),
-    "mechanism": st.sampled_from(("PLAIN", "AMQPLAIN", "ANONYMOUS", "EXTERNAL", "")),
-    "response": responses,
-    "client_properties": client_properties,
-    "channel_max": st.sampled_from((0, 1, 2, 2047, 2048, 65535)),
-    "frame_max": st.sampled_from((0, 4095, 4096, 131072, 131073)),
-    "heartbeat": st.sampled_from((0, 1, 60, 65535)),
-    "properties": properties,
-    "body": st.sampled_from((b"", b"one", b"x" * 1000)),
-    "delivery_tag": st.sampled_from((0, 1, 1, 2, 3)) | numbers,
-    "prefetch_count": st.integers(0, 3) | numbers,
-    "prefetch_size": st.sampled_from((0, 0, 0, 1)),
-    "passive": st.sampled_from((False, False, False, True)),
-    "immediate": st.sampled_from((False, False, False, True)),
-}
-BY_TYPE: dict[str, st.SearchStrategy[object]] = {
-    "bool": st.booleans(),
-    "int": numbers,
-    "str": texts,
-    "bytes": st.sampled_from((b"", b"PLAIN", b"\xff")),
-    "Table": tables,
-}
 
 
 def methods_of(kind: type[Method]) -> st.SearchStrategy[Method]:
     """A method of this class, with whatever arguments."""
-    kinds = kind.__annotations__
-    fields = {each: BY_NAME[each] if each in BY_NAME else BY_TYPE[kinds[each]] for each in kind.__slots__}
+    drawn = {"arguments": tables, "properties": properties, "client_properties": tables}
+    fields = {each: drawn[each] if each in drawn else st.sampled_from(choices(kind, each)) for each in kind.__slots__}
     return st.builds(kind, **fields)
 
 
-_by_class = {kind: methods_of(kind) for kind in METHODS.values()}
-every_method = st.one_of([*_by_class.values(), methods_of(Heartbeat), methods_of(Malformed)])
-channel_methods = st.one_of([_by_class[kind] for kind in CHANNEL_METHODS if kind in _by_class])
-handshake_methods = st.one_of([_by_class[kind] for _, kind in CONNECTION_METHODS if kind in _by_class])
-publishes = _by_class[BasicPublish]
+every_method = st.one_of([methods_of(kind) for kind in (*METHODS.values(), Heartbeat, Malformed)])
+messaging_methods = examples_of([BasicPublish, BasicPublish, BasicGet, BasicConsume, BasicAck, BasicNack, BasicReject])
+channel_methods = examples_of([kind for kind in CHANNEL_METHODS if kind in METHODS.values() and kind.INDEX[0] != 20])
+handshake_methods = examples_of([kind for kind in METHODS.values() if kind.INDEX[0] == ConnectionStart.INDEX[0]])

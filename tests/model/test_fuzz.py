@@ -15,6 +15,7 @@ from fakeamqp.spec.errors import REPLY_NAMES
 from fakeamqp.spec.methods import (
     BasicDeliver,
     BasicGetOk,
+    BasicPublish,
     ChannelClose,
     ChannelCloseOk,
     ChannelOpen,
@@ -25,8 +26,12 @@ from fakeamqp.spec.methods import (
     ConnectionStartOk,
     ConnectionTuneOk,
     EndOfStream,
+    ExchangeBind,
+    ExchangeDeclare,
     Heartbeat,
     Method,
+    QueueBind,
+    QueueDeclare,
 )
 from tests.model import _words as words
 from tests.model._sizes import size
@@ -53,6 +58,21 @@ OPERATIONS: dict[str, tuple[st.SearchStrategy[Any], ...]] = {
     "close_connections": (st.just("maintenance"), st.none() | vhosts),
 }
 operations = st.one_of([st.tuples(st.just(name), st.tuples(*each)) for name, each in OPERATIONS.items()])
+
+bursts = st.lists(words.channel_methods | words.messaging_methods, min_size=1, max_size=15)
+FURNITURE = (
+    QueueDeclare("a", durable=True),
+    QueueDeclare("b", durable=True, arguments={"x-queue-type": "quorum"}),
+    QueueDeclare("c", auto_delete=True),
+    ExchangeDeclare("a", "topic", durable=True),
+    ExchangeDeclare("b", "headers", arguments={"alternate-exchange": "c"}),
+    ExchangeDeclare("c", "fanout", auto_delete=True),
+    QueueBind("a", "a", "#"),
+    QueueBind("b", "c"),
+    QueueBind("c", "b", arguments={"x-match": "any", "a": 5}),
+    ExchangeBind("b", "a", "a.b"),
+)
+"""What is there at the start."""
 
 
 class Client:
@@ -136,6 +156,8 @@ class FuzzMachine(RuleBasedStateMachine):
         self.clients = [Client(self.broker) for _ in range(CLIENTS)]
         for client in range(CLIENTS):
             self.log_in(client, "guest", "/", 3)
+        for method in (*FURNITURE, *(BasicPublish("", name, body=b"old") for name in "abc" * 3)):
+            self.clients[0].say(1, method)
 
     @property
     def is_running(self) -> bool:
@@ -188,7 +210,7 @@ class FuzzMachine(RuleBasedStateMachine):
     def say_anything(self, client: int, number: int, method: Method) -> None:
         self.clients[client].say(number, method)
 
-    @rule(client=clients, number=st.integers(1, 2), methods=st.lists(words.channel_methods, min_size=1, max_size=8))
+    @rule(client=clients, number=st.integers(1, 2), methods=bursts)
     def use_a_channel(self, client: int, number: int, methods: list[Method]) -> None:
         for method in methods:
             self.clients[client].say(number, method)
@@ -196,11 +218,6 @@ class FuzzMachine(RuleBasedStateMachine):
             if number in self.clients[client].closed_by_server:
                 self.clients[client].say(number, ChannelCloseOk())
                 self.clients[client].say(number, ChannelOpen())
-
-    @rule(client=clients, number=st.integers(1, 2), methods=st.lists(words.publishes, min_size=1, max_size=4))
-    def publish(self, client: int, number: int, methods: list[Method]) -> None:
-        for method in methods:
-            self.clients[client].say(number, method)
 
     # -- the world ------------------------------------------------------------------------------------------------
 

@@ -77,6 +77,8 @@ class QueueMachine(RuleBasedStateMachine):
         self.broker = fakeamqp.Broker(version=version)
         self.counts_from_first = version == "3.10"
         self.numbers = itertools.count(1)
+        self.delivered: set[bytes] = set()
+        """What the last method brought to consumers."""
         self.queues = {
             name: ModelQueue(name, name != "transient", name == "quorum", name == "quorum" and version == "3.10")
             for name in QUEUES
@@ -123,9 +125,11 @@ class QueueMachine(RuleBasedStateMachine):
                 index = PLACES.index((connection, number)) if number else None
                 if isinstance(method, BasicDeliver):
                     assert index is not None
+                    assert method.delivery_tag == self.channels[index].next_tag()
                     deliveries.append((self.channels[index], method))
                 else:
                     answers.append((index, method))
+        self.delivered = {method.body for _, method in deliveries}
         for queue in self.queues.values():
             self.account(queue, deliveries, loose)
         return answers
@@ -152,13 +156,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     def hand_out(self, queue: ModelQueue, message: ModelMessage, channel: ModelChannel, method: BasicDeliver) -> None:
         consumer = channel.consumers[method.consumer_tag]
-        assert not message.is_expired(self.now_us)
+        assert message.expires_us is None or message.expires_us >= self.now_us
         self.compare(queue, message, method)
         queue.remove(message)
-        assert method.delivery_tag == channel.next_tag()
         if not consumer.no_ack:
             consumer.outstanding += 1
-            channel.hold(message, queue, consumer.tag)
+            channel.hold(method.delivery_tag, message, queue, consumer.tag)
 
     def compare(self, queue: ModelQueue, message: ModelMessage, method: Any) -> None:
         """What a client is given is what was published, and tells how often it came back."""
@@ -169,18 +172,23 @@ class QueueMachine(RuleBasedStateMachine):
 
     # -- messages ---------------------------------------------------------------------------------------------------
 
-    @rule(index=channels, name=queue_names, persistent=st.booleans(), ttl_ms=st.none() | st.sampled_from((1000, 5000)))
+    @rule(
+        index=channels, name=queue_names, persistent=st.booleans(), ttl_ms=st.none() | st.sampled_from((0, 1000, 5000))
+    )
     def publish(self, index: int, name: str, persistent: bool, ttl_ms: int | None) -> None:
         channel, queue = self.channels[index], self.queues[name]
         message = ModelMessage(next(self.numbers), persistent, ttl_ms)
         properties = BasicProperties(
             delivery_mode=2 if persistent else None, expiration=None if ttl_ms is None else str(ttl_ms)
         )
+        consumers = [each for every in self.channels for each in every.consumers.values() if each.queue is queue]
+        goes_straight = channel.mode != "tx" and not queue.ready and any(each.can_take() for each in consumers)
         if channel.mode == "tx":
             channel.publishes.append((queue, message))
         else:
             queue.enqueue(message, self.now_us)
         answers = self.say(index, BasicPublish("", name, properties=properties, body=message.body))
+        assert (message.body in self.delivered) == goes_straight  # also with expiration 0
         if channel.mode == "confirm":
             channel.confirmed += 1
             assert answers == [BasicAck(channel.confirmed, False)]
@@ -201,7 +209,7 @@ class QueueMachine(RuleBasedStateMachine):
             queue.expire_heads(self.now_us)
             tag = channel.next_tag()
             if not no_ack:
-                channel.hold(head, queue, "")
+                channel.hold(tag, head, queue, "")
         count = len(queue.ready)
         (answer,) = self.say(index, BasicGet(name, no_ack))
         if head is None:

@@ -255,3 +255,31 @@ def test_connections_come_and_go_beside_one_another(broker: Broker, in_thread: I
         each.result(timeout=TIMEOUT_SECONDS)
     assert broker.list_queues() == []
     broker.check()
+
+
+def test_a_thread_that_has_just_been_started_may_yet_act(
+    broker: Broker, channel: BlockingChannel, in_thread: InThread
+) -> None:
+    go_on = threading.Event()
+
+    def publish_late() -> None:
+        assert go_on.wait(TIMEOUT_SECONDS)
+        publish(1)
+
+    publishing = in_thread(publish_late)
+    channel.connection.call_later(0.1, go_on.set)
+    message = next(channel.consume("orders", auto_ack=True, inactivity_timeout=TIMEOUT_SECONDS))
+    publishing.result(timeout=TIMEOUT_SECONDS)
+    assert message[2] == b"order 0000"
+    assert broker.now < TIMEOUT_SECONDS
+
+
+def test_a_thread_of_others_holds_nothing_up() -> None:
+    end = threading.Event()
+    bystander = threading.Thread(target=end.wait)
+    bystander.start()
+    broker = Broker()
+    broker.connect().sleep(3600)
+    end.set()
+    bystander.join(TIMEOUT_SECONDS)
+    assert broker.now == 3600
