@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 
 import fakeamqp
@@ -13,8 +14,10 @@ FIXTURES = 100
 ROUNDS = 15
 
 
-def _start(statement: str) -> float:
-    return in_new_interpreter(f"{statement}\nimport time\nprint(time.process_time())")
+def importing(statement: str, cache: str) -> float:
+    """A new interpreter that runs one statement. Its bytecode is in `cache` from the second time on."""
+    program = f"{statement}\nimport time\nprint(time.process_time())"
+    return in_new_interpreter(program, PYTHONPYCACHEPREFIX=cache, PYTHONDONTWRITEBYTECODE="")
 
 
 def fixture() -> float:
@@ -30,9 +33,14 @@ def fixture() -> float:
 
 def figures() -> Iterator[Figure]:
     """The import without what an interpreter takes anyway, and the fixture, in bare appends."""
-    importing_s, empty_s, fixture_s, append_s = interleaved(
-        ROUNDS, lambda: _start("import fakeamqp; fakeamqp.Broker"), lambda: _start(""), fixture, bare_append
-    )
+    with tempfile.TemporaryDirectory() as cache:
+        import_s, empty_s, fixture_s, append_s = interleaved(
+            ROUNDS,
+            lambda: importing("import fakeamqp; fakeamqp.Broker", cache),
+            lambda: importing("", cache),
+            fixture,
+            bare_append,
+        )
     name = f"startup: import beyond an interpreter's {shown(empty_s)}"
-    yield within(IMPORT_S, name, importing_s - empty_s, append_s)
+    yield within(IMPORT_S, name, import_s - empty_s, append_s)
     yield within(FIXTURE_S, "startup: fixture, set up and torn down", fixture_s, append_s)

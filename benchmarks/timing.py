@@ -6,6 +6,7 @@ Where nothing waits for another process, time is this process's own, so that wha
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import time
@@ -67,9 +68,11 @@ def append_here() -> float:
     return seconds_each(APPENDS, append_all)
 
 
-def in_new_interpreter(program: str) -> float:
-    """What a program prints, run in a new interpreter of the same kind."""
-    return float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout)
+def in_new_interpreter(program: str, **environment: str) -> float:
+    """The number that a program prints, run in a new interpreter of the same kind, with some variables set for it."""
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, check=True, capture_output=True, env={**os.environ, **environment})
+    return float(ran.stdout)
 
 
 class Figure(NamedTuple):

@@ -49,7 +49,9 @@ def amqp_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
 @pytest.fixture
 def amqp_connection(amqp_broker: Broker) -> pika.BlockingConnection:
     """An open pika.BlockingConnection to the test's broker, as guest to "/"."""
-    return amqp_broker.connect()
+    import pika
+
+    return pika.BlockingConnection(pika.ConnectionParameters())
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     config = request.config
     settings: dict[str, Any] = {}
     if config.getini("amqp_seed"):
-        settings["seed"] = int(config.getini("amqp_seed"))
+        settings["seed"] = _whole_number(config.getini("amqp_seed"))
     if config.getini("amqp_version"):
         settings["version"] = config.getini("amqp_version")
     if config.getini("amqp_vhosts"):
@@ -75,6 +77,13 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
             raise pytest.UsageError(f"@pytest.mark.amqp takes keywords only: {MARKER}")
         settings |= marker.kwargs
     return settings
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise pytest.UsageError(f"the ini option amqp_seed is {text!r}; it takes a whole number") from None
 
 
 @pytest.hookimpl(wrapper=True)

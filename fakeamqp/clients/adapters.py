@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from pika.adapters.select_connection import SelectConnection
 from pika.adapters.utils.nbio_interface import AbstractIOServices
 from pika.adapters.utils.selector_ioloop_adapter import SelectorIOServicesAdapter
 
-from fakeamqp.clients.connections import InMemoryConnection, NameServices
+from fakeamqp.clients.connections import InMemoryConnection, NameServices, start_connection_workflow
 from fakeamqp.clients.loop import VirtualIOLoop
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def initialiser(adapter: type, broker: SimulatedBroker) -> Callable[..., None]:
         internal_connection_workflow: bool = True,
     ) -> None:
         if not isinstance(self, InMemoryConnection):
-            self.__class__ = in_memory_class(type(self), broker)
+            self.__class__ = in_memory_class(self.__class__)
+        self.broker = broker
         BaseConnection.__init__(
             self,
             parameters,
@@ -78,21 +80,19 @@ def connection_creator(adapter: type, broker: SimulatedBroker) -> Any:
         cls: Any, connection_configs: Any, on_done: Any, custom_ioloop: Any = None, workflow: Any = None
     ) -> Any:
         services = SERVICES[adapter](broker, custom_ioloop)
-        return in_memory_class(cls, broker)._start_connection_workflow(
-            connection_configs=connection_configs,
-            connection_factory=lambda parameters: cls(
-                parameters=parameters, custom_ioloop=services, internal_connection_workflow=False
-            ),
-            nbio=services,
-            workflow=workflow,
-            on_done=on_done,
+        return start_connection_workflow(
+            broker,
+            connection_configs,
+            lambda parameters: cls(parameters=parameters, custom_ioloop=services, internal_connection_workflow=False),
+            services,
+            workflow,
+            on_done,
         )
 
     return classmethod(create_connection)
 
 
-def in_memory_class(base: Any, broker: SimulatedBroker) -> Any:
-    """A class that is `base`, an adapter of pika's or a user's class derived from one, but connects to `broker`."""
-    if issubclass(base, InMemoryConnection):
-        return base
-    return type(base.__name__, (InMemoryConnection, base), {"broker": broker, "__module__": base.__module__})
+@functools.lru_cache(maxsize=256)
+def in_memory_class(base: Any) -> Any:
+    """A class that is `base`, an adapter of pika's or a user's class derived from one, but in memory."""
+    return type(base.__name__, (InMemoryConnection, base), {"__module__": base.__module__})

@@ -52,7 +52,7 @@ def connect(broker: SimulatedBroker, parameters: Any) -> InMemoryBlockingConnect
         "__init__": initialiser(SelectConnection, broker),
         "create_connection": classmethod(create_connection),
     }
-    adapter = type(SelectConnection.__name__, (in_memory_class(SelectConnection, broker),), members)
+    adapter = type(SelectConnection.__name__, (in_memory_class(SelectConnection),), members)
     return InMemoryBlockingConnection(parameters, _impl_class=adapter)
 
 

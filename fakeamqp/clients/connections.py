@@ -88,7 +88,7 @@ class InMemoryChannel(Channel):
 
 
 class InMemoryConnection(BaseConnection):
-    """Mixin over a pika connection class; `broker` is set by whoever makes the class."""
+    """Mixin over a pika connection class; `broker` is set before anything else is."""
 
     broker: SimulatedBroker
     _nbio: Any
@@ -125,28 +125,6 @@ class InMemoryConnection(BaseConnection):
 
     # -- instead of sockets -------------------------------------------------------------------------------------
 
-    @classmethod
-    def _start_connection_workflow(
-        cls,
-        connection_configs: Sequence[Any],
-        connection_factory: Callable[[Any], Any],
-        nbio: Any,
-        workflow: Any,
-        on_done: Callable[[Any], None],
-    ) -> Any:
-        if workflow is None:
-            workflow = connection_workflow.AMQPConnectionWorkflow()
-        if isinstance(workflow, connection_workflow.AMQPConnectionWorkflow):
-            workflow.set_io_services(nbio)
-        shim = lambda parameters: _StreamingProtocolShim(connection_factory(parameters))  # noqa: E731
-        workflow.start(
-            connection_configs=connection_configs,
-            connector_factory=lambda: _Connector(cls.broker, shim, nbio),
-            native_loop=nbio.get_native_ioloop(),
-            on_done=functools.partial(cls._unshim_connection_workflow_callback, on_done),
-        )
-        return workflow
-
     def _adapter_connect_stream(self) -> None:
         self._connection_workflow = connection_workflow.AMQPConnectionWorkflow(_until_first_amqp_attempt=True)
         self._connection_workflow.set_io_services(self._nbio)
@@ -158,3 +136,29 @@ class InMemoryConnection(BaseConnection):
             native_loop=self._nbio.get_native_ioloop(),
             on_done=functools.partial(self._unshim_connection_workflow_callback, self._on_connection_workflow_done),
         )
+
+
+def start_connection_workflow(
+    broker: SimulatedBroker,
+    connection_configs: Sequence[Any],
+    connection_factory: Callable[[Any], Any],
+    nbio: Any,
+    workflow: Any,
+    on_done: Callable[[Any], None],
+) -> Any:
+    """What `BaseConnection._start_connection_workflow` does, but that it leads to the broker."""
+    if workflow is None:
+        workflow = connection_workflow.AMQPConnectionWorkflow()
+    if isinstance(workflow, connection_workflow.AMQPConnectionWorkflow):
+        workflow.set_io_services(nbio)
+
+    def make_connector() -> _Connector:
+        return _Connector(broker, lambda parameters: _StreamingProtocolShim(connection_factory(parameters)), nbio)
+
+    workflow.start(
+        connection_configs=connection_configs,
+        connector_factory=make_connector,
+        native_loop=nbio.get_native_ioloop(),
+        on_done=functools.partial(BaseConnection._unshim_connection_workflow_callback, on_done),
+    )
+    return workflow

@@ -128,9 +128,9 @@ class Node:
         self.now_us = max(self.now_us, to_us)
 
     def keep_alive(self, until_us: int) -> None:
-        """Clients are alive and will have sent their heartbeats up to this time."""
+        """Clients are alive and will have sent their heartbeats up to this time; so will the node."""
         for connection in self.connections.values():
-            connection.heard_us = max(connection.heard_us, until_us)
+            sessions.skip_heartbeats(self, connection, until_us)
 
     # -- turns --------------------------------------------------------------------------------------------------
 

@@ -105,22 +105,35 @@ def tune_ok(node: Node, connection: Connection, method: ConnectionTuneOk) -> Non
     connection.phase = Phase.OPENING
     if method.heartbeat:
         connection.heartbeat_us = method.heartbeat * 1_000_000
-        _arm_heartbeat(node, connection)
+        _arm_heartbeat(node, connection, node.now_us)
 
 
-def _arm_heartbeat(node: Node, connection: Connection) -> None:
+def skip_heartbeats(node: Node, connection: Connection, until_us: int) -> None:
+    """Both sides send their heartbeats until this time; of the node's, one stands for all."""
+    connection.heard_us = max(connection.heard_us, until_us)
+    timer = connection.timer
+    if timer is not None and timer.at_us <= until_us:
+        timer.cancel()
+        _send_heartbeat(connection)
+        _arm_heartbeat(node, connection, until_us)
+
+
+def _send_heartbeat(connection: Connection) -> None:
+    if not (connection.outbox and isinstance(connection.outbox[-1][1], Heartbeat)):
+        connection.send(Heartbeat())  # nobody needs two in a row to learn that the server is alive
+
+
+def _arm_heartbeat(node: Node, connection: Connection, from_us: int) -> None:
     # Sent every half of the timeout; after two timeouts of silence the client counts as dead.
     # Source: rabbit_heartbeat.erl.
     def beat() -> None:
         if node.now_us - connection.heard_us > 2 * connection.heartbeat_us:
             end_connection(node, connection)
             return
-        if not (connection.outbox and isinstance(connection.outbox[-1][1], Heartbeat)):
-            connection.send(Heartbeat())  # nobody needs two in a row to learn that the server is alive
-        _arm_heartbeat(node, connection)
+        _send_heartbeat(connection)
+        _arm_heartbeat(node, connection, node.now_us)
 
-    at_us = node.now_us + connection.heartbeat_us // 2
-    connection.timer = node.timers.at(at_us, beat, is_housekeeping=True)
+    connection.timer = node.timers.at(from_us + connection.heartbeat_us // 2, beat, is_housekeeping=True)
 
 
 def open_vhost(node: Node, connection: Connection, method: ConnectionOpen) -> None:

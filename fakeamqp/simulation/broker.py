@@ -70,12 +70,19 @@ class SimulatedBroker:
         self.trace.clear()
 
     def _furnish(self, vhosts: Iterable[str], users: Mapping[str, str]) -> None:
+        if not isinstance(users, Mapping):
+            raise Misuse(f"users= takes a mapping of names to passwords, not {users!r}")
+        if not isinstance(vhosts, Iterable):
+            raise Misuse(f"vhosts= takes the names of virtual hosts, not {vhosts!r}")
         names = list(dict.fromkeys(("/", *([vhosts] if isinstance(vhosts, str) else vhosts))))
         for name in names:
             self.add_vhost(name)
         self.add_user(GUEST, GUEST, tags=("administrator",))
         for user, password in users.items():
-            self.add_user(user, password)
+            if user == GUEST:
+                self.change_password(user, password)
+            else:
+                self.add_user(user, password)
         for user in (GUEST, *users):
             for name in names:
                 self.set_permissions(user, EVERYTHING, EVERYTHING, EVERYTHING, vhost=name)

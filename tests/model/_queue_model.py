@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass(eq=False)
 class ModelMessage:
-    """A message in one queue; `number` tells the order of arrival."""
+    """A message in one queue; `position` tells the order of arrival."""
 
     number: int
     persistent: bool
     ttl_ms: int | None
     expires_us: int | None = None
+    position: int = 0
     redelivered: bool = False
     returns: int = 0
     """How often it came back."""
@@ -36,6 +37,8 @@ class ModelQueue:
     """Whether a message that its consumer returns goes behind all others."""
     returned: list[ModelMessage] = field(default_factory=list)
     arrivals: list[ModelMessage] = field(default_factory=list)
+    count: int = 0
+    """How many messages ever came."""
 
     @property
     def ready(self) -> list[ModelMessage]:
@@ -45,6 +48,8 @@ class ModelQueue:
         """A new message comes; its time begins to run."""
         if message.ttl_ms is not None:
             message.expires_us = now_us + message.ttl_ms * 1000
+        self.count += 1
+        message.position = self.count
         self.arrivals.append(message)
 
     def remove(self, message: ModelMessage) -> None:
@@ -63,7 +68,7 @@ class ModelQueue:
             return
         self.returned.append(message)
         if not self.is_quorum:
-            self.returned.sort(key=lambda each: each.number)
+            self.returned.sort(key=lambda each: each.position)
 
     def purge(self) -> int:
         count = len(self.ready)
@@ -170,4 +175,4 @@ def restart(queue: ModelQueue, unsettled: list[Held], *, graceful: bool) -> None
     if not (graceful or queue.is_quorum):
         for message in kept:  # a classic queue that was killed no longer knows, and says so of all
             message.redelivered = True
-    queue.returned, queue.arrivals = [], sorted(kept, key=lambda each: each.number)
+    queue.returned, queue.arrivals = [], sorted(kept, key=lambda each: each.position)
