@@ -12,6 +12,7 @@ from fakeamqp.spec.methods import (
     BasicConsume,
     BasicDeliver,
     BasicGet,
+    BasicGetOk,
     BasicPublish,
     BasicQos,
     QueueDeclare,
@@ -76,8 +77,9 @@ class DirectRounds:
         send, receive = self._connection.send, self._connection.receive
         for _ in range(MESSAGES):
             send(1, BasicGet("work"))
-            for _, got in receive():
-                send(1, BasicAck(got.delivery_tag))
+            for _, method in receive():
+                if type(method) is BasicGetOk:
+                    send(1, BasicAck(method.delivery_tag))
 
     def _ack_deliveries(self) -> None:
         send, receive = self._connection.send, self._connection.receive

@@ -12,7 +12,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from benchmarks.timing import seconds_each
 
 BODY = b"small body"
-CONNECTIONS = 10
+CONNECTIONS = 3
 
 
 class Program:

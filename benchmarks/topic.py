@@ -103,8 +103,8 @@ def curve() -> Iterator[Point]:
     rounds = TopicRounds()
     for size in SIZES:
         rounds.grow(size)
-        spent = interleaved(ROUNDS, rounds.new_keys, rounds.repeated_keys, bare_append)
-        yield Point(size, *spent, rounds.matches())
+        new_s, repeated_s, append_s = interleaved(ROUNDS, rounds.new_keys, rounds.repeated_keys, bare_append)
+        yield Point(size, new_s, repeated_s, append_s, rounds.matches())
 
 
 def figures(points: list[Point]) -> Iterator[Figure]:

@@ -204,8 +204,8 @@ class _Management:
         except urllib.error.HTTPError as error:
             if error.code not in (400, 404):
                 raise
-            answer = json.loads(error.read())
-            raise ValueError(html.unescape(answer["reason"])) from None
+            reason = json.loads(error.read())["reason"]
+            raise ValueError(html.unescape(reason) if isinstance(reason, str) else reason) from None
 
     def trace_on(self, vhost: str = "/") -> None:
         self._request("PUT", "vhosts", vhost, body={"tracing": True})
@@ -251,4 +251,7 @@ class _Management:
         return self._command("GET", "definitions", *([] if vhost is None else [vhost]))
 
     def import_definitions(self, definitions: Any, vhost: str | None = None) -> None:
+        for kind in ("vhosts", "users"):
+            there = {each["name"] for each in self._request("GET", kind)}
+            self._made += [(kind, each["name"]) for each in definitions.get(kind, ()) if each["name"] not in there]
         self._command("POST", "definitions", *([] if vhost is None else [vhost]), body=definitions)

@@ -15,8 +15,8 @@ import pika.exceptions
 
 import fakeamqp
 
-STEPS = 60
-EXCHANGES = ("amq.direct", "amq.fanout", "amq.topic", "amq.headers")
+STEPS = 120
+EXCHANGES = ("amq.direct", "amq.fanout", "amq.fanout", "amq.fanout", "amq.topic", "amq.headers")
 KEYS = ("a", "b", "a.b", "#")
 
 
@@ -42,8 +42,9 @@ class Program:
     def step(self) -> None:
         """One thing, and the rest of the program only if it went well."""
         actions: list[Callable[[Any], object]] = [
-            self.declare, self.declare_durable, self.bind, self.publish, self.publish, self.consume, self.get,
-            self.settle, self.settle, self.listen, self.listen, self.select, self.go_down, self.fail,
+            self.declare, self.declare_durable, self.bind, self.bind, self.publish, self.publish, self.publish,
+            self.consume, self.consume, self.get, self.settle, self.settle, self.listen, self.listen, self.select,
+            self.go_down, self.delete,
         ]  # fmt: skip
         action = self.random.choice(actions)
         try:
@@ -59,7 +60,7 @@ class Program:
         self.seen.append(f"{self.broker.now:.6f} {' '.join(map(str, what))}")
 
     def a_queue(self) -> str:
-        return self.random.choice(self.queues) if self.queues else "missing"
+        return self.random.choice(self.queues[-4:]) if self.queues else "missing"
 
     def declare(self, channel: Any) -> object:
         """A queue that the broker names."""
@@ -111,14 +112,14 @@ class Program:
         return self.random.choice((channel.confirm_delivery, channel.tx_select))()
 
     def go_down(self, _: Any) -> object:
-        if self.random.random() < 0.7:
+        if self.random.random() < 0.8:
             return "not yet"
         self.random.choice((self.broker.stop, self.broker.crash))()
         self.broker.restart()
         return self.connection.process_data_events(0)
 
-    def fail(self, channel: Any) -> object:
-        return channel.queue_declare("missing", passive=True)
+    def delete(self, channel: Any) -> object:
+        return channel.queue_delete(self.a_queue())
 
 
 def run(version: str, broker_seed: int, program_seed: int) -> list[str]:

@@ -22,6 +22,8 @@ from fakeamqp.spec.methods import (
     Heartbeat,
     Malformed,
     Method,
+    QueueDeclare,
+    TxCommit,
 )
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 from fakeamqp.spec.tables import LongLong, Table
@@ -60,7 +62,7 @@ TABLES: tuple[Table, ...] = (
     {"x-match": "nonsense"},
     {"CC": ["a", "b"]},
     {"BCC": ["c", 5], "a": 5, "z": LongLong(5)},
-    {"CC": "a"},
+    {"CC": 5},
     {"a": [1, {"b": None}], "b": {"c": 1.5}},
 )
 PROPERTIES = (
@@ -69,7 +71,7 @@ PROPERTIES = (
     BasicProperties(expiration="1000", headers={"a": 5}),
     BasicProperties(expiration="0", delivery_mode=2),
     BasicProperties(headers={"CC": ["a", "b"], "BCC": ["c"]}, user_id="guest"),
-    BasicProperties(headers={"CC": "a"}),
+    BasicProperties(headers={"CC": 5}),
     BasicProperties(expiration="5x"),
     BasicProperties(user_id="nobody"),
     BasicProperties(delivery_mode=7, priority=255, reply_to="amq.rabbitmq.reply-to"),
@@ -182,6 +184,8 @@ def methods_of(kind: type[Method]) -> st.SearchStrategy[Method]:
 
 
 every_method = st.one_of([methods_of(kind) for kind in (*METHODS.values(), Heartbeat, Malformed)])
-messaging_methods = examples_of([BasicPublish, BasicPublish, BasicGet, BasicConsume, BasicAck, BasicNack, BasicReject])
+messaging_methods = examples_of(
+    [QueueDeclare, BasicPublish, BasicPublish, BasicGet, BasicConsume, BasicAck, BasicNack, BasicReject, TxCommit]
+)
 channel_methods = examples_of([kind for kind in CHANNEL_METHODS if kind in METHODS.values() and kind.INDEX[0] != 20])
 handshake_methods = examples_of([kind for kind in METHODS.values() if kind.INDEX[0] == ConnectionStart.INDEX[0]])

@@ -14,12 +14,14 @@ from fakeamqp.simulation.network import Stream
 from fakeamqp.spec.errors import REPLY_NAMES
 from fakeamqp.spec.methods import (
     BasicDeliver,
+    BasicGet,
     BasicGetOk,
     BasicPublish,
     ChannelClose,
     ChannelCloseOk,
     ChannelOpen,
     ChannelOpenOk,
+    ConfirmSelect,
     ConnectionClose,
     ConnectionCloseOk,
     ConnectionOpen,
@@ -32,12 +34,15 @@ from fakeamqp.spec.methods import (
     Method,
     QueueBind,
     QueueDeclare,
+    TxSelect,
 )
 from tests.model import _words as words
 from tests.model._sizes import size
 
 SHORT_STRING_MAX = 255
 CLIENTS = 4
+CHANNELS: dict[int, Method | None] = {1: None, 2: TxSelect(), 3: ConfirmSelect()}
+"""The channels that well-behaved clients open, and what they say first there."""
 
 clients = st.integers(0, CLIENTS - 1)
 channel_numbers = st.sampled_from((1, 1, 1, 2, 2, 3, 0, 2047, 65535))
@@ -71,6 +76,8 @@ FURNITURE = (
     QueueBind("b", "c"),
     QueueBind("c", "b", arguments={"x-match": "any", "a": 5}),
     ExchangeBind("b", "a", "a.b"),
+    *(BasicPublish("", name, body=b"old") for name in "abc" * 3),
+    *(BasicGet(name) for name in "abc"),
 )
 """What is there at the start."""
 
@@ -96,6 +103,12 @@ class Client:
             self.stream.send(number, method)
         except fakeamqp.UnsupportedFeature:
             assert before is None or self.broker.vhosts() == before
+
+    def open(self, number: int) -> None:
+        """Open a channel, in the mode that this number stands for."""
+        self.say(number, ChannelOpen())
+        if CHANNELS.get(number) is not None:
+            self.say(number, CHANNELS[number])
 
     def listen(self) -> None:
         """Take and check all that has arrived."""
@@ -156,7 +169,7 @@ class FuzzMachine(RuleBasedStateMachine):
         self.clients = [Client(self.broker) for _ in range(CLIENTS)]
         for client in range(CLIENTS):
             self.log_in(client, "guest", "/", 3)
-        for method in (*FURNITURE, *(BasicPublish("", name, body=b"old") for name in "abc" * 3)):
+        for method in FURNITURE:
             self.clients[0].say(1, method)
 
     @property
@@ -185,24 +198,37 @@ class FuzzMachine(RuleBasedStateMachine):
         )
         for method in handshake[:steps]:
             self.clients[client].say(0, method)
-        for number in (1, 2):
-            if steps == len(handshake):
-                self.clients[client].say(number, ChannelOpen())
+        for number in CHANNELS if steps == len(handshake) else ():
+            self.clients[client].open(number)
 
     @rule(client=clients, method=words.handshake_methods)
     def say_something_about_the_connection(self, client: int, method: Method) -> None:
         self.clients[client].say(0, method)
 
     @rule(client=clients)
-    def answer_closes(self, client: int) -> None:
-        """As a well-behaved client does, who then goes on."""
+    def recover(self, client: int) -> None:
+        """Answer closes as a well-behaved client does, log in again where need be, and go on."""
         speaker = self.clients[client]
         speaker.listen()
-        if speaker.is_closing:
-            speaker.say(0, ConnectionCloseOk())
         for number in sorted(speaker.closed_by_server):
             speaker.say(number, ChannelCloseOk())
-            speaker.say(number, ChannelOpen())
+            speaker.open(number)
+        if speaker.is_closing or speaker.has_ended:
+            speaker.say(0, ConnectionCloseOk())
+        speaker.listen()
+        if self.is_running and (speaker.has_ended or not speaker.channels):
+            self.repair()
+            self.reconnect(client, True)
+            self.log_in(client, "guest", "/", 3)
+
+    def repair(self) -> None:
+        """There is somebody who may do everything somewhere."""
+        for name, arguments in (
+            ("add_vhost", ("/",)),
+            ("add_user", ("guest", "guest")),
+            ("set_permissions", ("guest", ".*", ".*", ".*", "/")),
+        ):
+            self.operate((name, arguments))
 
     # -- methods --------------------------------------------------------------------------------------------------
 
@@ -210,14 +236,11 @@ class FuzzMachine(RuleBasedStateMachine):
     def say_anything(self, client: int, number: int, method: Method) -> None:
         self.clients[client].say(number, method)
 
-    @rule(client=clients, number=st.integers(1, 2), methods=bursts)
+    @rule(client=clients, number=st.sampled_from(sorted(CHANNELS)), methods=bursts)
     def use_a_channel(self, client: int, number: int, methods: list[Method]) -> None:
         for method in methods:
             self.clients[client].say(number, method)
-            self.clients[client].listen()
-            if number in self.clients[client].closed_by_server:
-                self.clients[client].say(number, ChannelCloseOk())
-                self.clients[client].say(number, ChannelOpen())
+            self.recover(client)
 
     # -- the world ------------------------------------------------------------------------------------------------
 
@@ -258,4 +281,4 @@ class FuzzMachine(RuleBasedStateMachine):
 
 
 TestFuzz = FuzzMachine.TestCase
-TestFuzz.settings = size(150, steps=40)
+TestFuzz.settings = size(200, steps=40)

@@ -53,6 +53,8 @@ from tests.model._sizes import size
 PLACES = ((0, 1), (0, 2), (1, 1))
 """The channels: connection and channel number of each."""
 QUEUES = ("classic", "transient", "quorum")
+TRANSACTIONAL = 1
+"""The channel that is transactional from the start."""
 MANY = 5
 """Before there are more messages ready than this, nothing sweeps all away."""
 
@@ -86,7 +88,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.channels = [ModelChannel() for _ in PLACES]
         self.begin()
         for name in QUEUES:
-            self.publish_several(0, name, 3)
+            self.publish_several(0, name, [None] * 3)
 
     def begin(self) -> None:
         """Two clients of a node that has just started."""
@@ -95,7 +97,7 @@ class QueueMachine(RuleBasedStateMachine):
             arguments = {"x-queue-type": "quorum"} if queue.is_quorum else {}
             self.connections[0].send(1, QueueDeclare(name, durable=queue.durable, arguments=arguments))
         self.connections[0].receive()
-        self.select(1, "tx")
+        self.select(TRANSACTIONAL, "tx")
 
     def connect(self, connection: int) -> DirectConnection:
         made = connect(self.broker)
@@ -195,10 +197,12 @@ class QueueMachine(RuleBasedStateMachine):
         else:
             assert answers == []
 
-    @rule(index=channels, name=queue_names, count=st.integers(2, 5))
-    def publish_several(self, index: int, name: str, count: int) -> None:
-        for _ in range(count):
-            self.publish(index, name, True, None)
+    @rule(
+        index=channels, name=queue_names, ttls_ms=st.lists(st.sampled_from((None, None, 1000)), min_size=2, max_size=5)
+    )
+    def publish_several(self, index: int, name: str, ttls_ms: list[int | None]) -> None:
+        for ttl_ms in ttls_ms:
+            self.publish(index, name, True, ttl_ms)
 
     @rule(index=channels, name=queue_names, no_ack=st.booleans())
     def get(self, index: int, name: str, no_ack: bool) -> None:
@@ -300,7 +304,9 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 2), commits=st.booleans())
     def end_transaction(self, which: int, commits: bool) -> None:
         transactional = [index for index, channel in enumerate(self.channels) if channel.mode == "tx"]
-        index = transactional[which % len(transactional)]
+        self.end_transaction_of(transactional[which % len(transactional)], commits)
+
+    def end_transaction_of(self, index: int, commits: bool) -> None:
         channel = self.channels[index]
         loose = any(requeue for _, requeue in channel.settlements)
         if commits:
@@ -309,6 +315,20 @@ class QueueMachine(RuleBasedStateMachine):
             channel.roll_back()
         method, answer = (TxCommit(), TxCommitOk()) if commits else (TxRollback(), TxRollbackOk())
         assert self.say(index, method, loose and commits) == [answer]
+
+    @precondition(lambda self: self.channels[TRANSACTIONAL].mode == "tx")
+    @rule(name=queue_names, holds=st.integers(1, 3), decisions=st.lists(decisions, max_size=3), commits=st.booleans())
+    def run_a_transaction(
+        self, name: str, holds: int, decisions: list[tuple[int, str, int, bool, bool]], commits: bool
+    ) -> None:
+        """Take, settle and publish on one channel, and end it."""
+        channel = self.channels[TRANSACTIONAL]
+        self.get_several(TRANSACTIONAL, name, holds)
+        for _, *decision in decisions:
+            if channel.held:
+                self.settle_one(self.holders.index(TRANSACTIONAL), *decision)
+        self.publish(TRANSACTIONAL, name, True, None)
+        self.end_transaction_of(TRANSACTIONAL, commits)
 
     @rule(index=channels, way=st.sampled_from(("tag", "zero", "mode")))
     def go_wrong(self, index: int, way: str) -> None:
@@ -348,7 +368,8 @@ class QueueMachine(RuleBasedStateMachine):
         else:
             old.drop()
         self.connections[connection] = self.connect(connection)
-        assert self.listen() == []
+        assert self.listen(loose=True) == []
+        self.adopt_order_of_quorum_queue()
 
     @rule(seconds=st.sampled_from((0.5, 1.0, 4.0, 10.0)))
     def advance(self, seconds: float) -> None:
@@ -380,13 +401,15 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.listen() == []
 
     def adopt_order_of_quorum_queue(self) -> None:
-        """Nothing has shown where an outage leaves what a quorum queue did not hold in the order of arrival."""
+        """Nothing has shown in which order a quorum queue gets back what several channels held, or an outage ended."""
         queue = self.queues["quorum"]
         order = [each.body for each in self.broker.vhost().queue("quorum").messages]
-        known = [each for each in queue.arrivals if each.body in order]
-        gone = [each for each in queue.arrivals if each.body not in order]
+        gone = [each for each in queue.ready if each.body not in order]
         assert all(each.is_expired(self.now_us) for each in gone)
-        queue.arrivals = sorted(known, key=lambda each: order.index(each.body))
+        for message in gone:
+            queue.remove(message)
+        for part in (queue.returned, queue.arrivals):
+            part.sort(key=lambda each: order.index(each.body))
 
     # -- what must be so after every step ----------------------------------------------------------------------------
 
