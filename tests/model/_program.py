@@ -1,6 +1,6 @@
 """A random program over pika, and all that it saw: the same for the same seeds, in whatever process it runs.
 
-As a script, `python -m tests.model._program VERSION BROKER_SEED PROGRAM_SEED` prints what it saw.
+As a script, `python -m tests.model._program VERSION BROKER_SEED PROGRAM_SEED...` prints what such programs saw.
 """
 
 from __future__ import annotations
@@ -51,10 +51,15 @@ class Program:
             self.note(action.__name__, action(self.random.choice(self.channels)))
         except pika.exceptions.AMQPError as error:
             self.note("error", repr(error))
-            if self.connection.is_open:
-                self.open_channels()
-            else:
-                self.connect()
+            self.start_over()
+
+    def start_over(self) -> None:
+        """With new channels, or with a new connection where that one is gone or goes now."""
+        try:
+            self.open_channels()
+        except pika.exceptions.AMQPError as error:
+            self.note("error", repr(error))
+            self.connect()
 
     def note(self, *what: object) -> None:
         self.seen.append(f"{self.broker.now:.6f} {' '.join(map(str, what))}")
@@ -133,4 +138,6 @@ def run(version: str, broker_seed: int, program_seed: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write("\n".join(run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))).encode())
+    version, broker_seed, *program_seeds = sys.argv[1:]
+    seen = [line for each in program_seeds for line in run(version, int(broker_seed), int(each))]
+    sys.stdout.buffer.write("\n".join(seen).encode())

@@ -129,19 +129,33 @@ BY_TYPE: dict[str, tuple[Any, ...]] = {
     "Table": TABLES,
 }
 
+SENSIBLE: dict[str, tuple[Any, ...]] = {
+    "queue": ("a", "b", "c"),
+    "exchange": ("", "", "a", "b", "c"),
+    "routing_key": ("a", "b", "c", "a.b"),
+    "consumer_tag": ("",),
+    "delivery_tag": (1, 2, 3, 4),
+    "arguments": ({},),
+    "properties": PROPERTIES[:4],
+    "immediate": (False,),
+    "passive": (False,),
+}
+"""What rarely goes wrong."""
+
 
 def choices(kind: type[Method], field: str) -> tuple[Any, ...]:
     return BY_NAME[field] if field in BY_NAME else BY_TYPE[kind.__annotations__[field]]
 
 
-def examples(kind: type[Method], count: int) -> list[Method]:
-    """Some methods of a class. A whole method is then one choice of Hypothesis, so that a run has room for many."""
+def examples(kind: type[Method], count: int, sensible: bool = False) -> list[Method]:
+    """Some methods of a class, or only sensible ones. A whole method is then one choice of Hypothesis, so that a run has room for many."""
     chance = random.Random(kind.NAME)
-    return [kind(*(chance.choice(choices(kind, field)) for field in kind.__slots__)) for _ in range(count)]
+    pools = {field: choices(kind, field) for field in kind.__slots__} | (SENSIBLE if sensible else {})
+    return [kind(*(chance.choice(pools[field]) for field in kind.__slots__)) for _ in range(count)]
 
 
-def examples_of(kinds: list[type[Method]]) -> st.SearchStrategy[Method]:
-    pool = [method for kind in kinds for method in examples(kind, 100)]
+def examples_of(kinds: list[type[Method]], sensible: bool = False) -> st.SearchStrategy[Method]:
+    pool = [method for kind in kinds for method in examples(kind, 100, sensible)]
     return st.integers(0, len(pool) - 1).map(lambda index: pool[index])
 
 

@@ -74,8 +74,8 @@ decisions = st.tuples(
 class QueueMachine(RuleBasedStateMachine):
     """Three queues, three channels on two connections."""
 
-    @initialize(version=st.sampled_from(("3.10", "4.0")))
-    def start(self, version: str) -> None:
+    @initialize(version=st.sampled_from(("3.10", "4.0")), ttl_ms=st.sampled_from((None, None, 1000)))
+    def start(self, version: str, ttl_ms: int | None) -> None:
         self.broker = fakeamqp.Broker(version=version)
         self.counts_from_first = version == "3.10"
         self.numbers = itertools.count(1)
@@ -88,7 +88,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.channels = [ModelChannel() for _ in PLACES]
         self.begin()
         for name in QUEUES:
-            self.publish_several(0, name, [None] * 3)
+            self.publish_several(0, name, [ttl_ms] * 3)
 
     def begin(self) -> None:
         """Two clients of a node that has just started."""
