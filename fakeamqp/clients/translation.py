@@ -92,8 +92,18 @@ _READERS = {theirs: _reader(ours, theirs) for ours, theirs in _PIKA_CLASSES.item
 _WRITERS = {ours: _writer(ours, theirs) for ours, theirs in _PIKA_CLASSES.items()}
 
 
+_NEEDS_NO_ENCODING: dict[type, Callable[[Any], bool]] = {
+    pika.spec.Basic.Get: lambda method: _is_plain(method.queue),
+    pika.spec.Basic.Ack: lambda method: type(method.delivery_tag) is int and 0 <= method.delivery_tag < 2**63,
+}
+"""For the methods that programs send most, whether encoding and decoding would change nothing."""
+
+
 def method_in(method: Any, frame_max: int) -> Method:
     """A method without content, as it arrives. Raises what pika's encoder raises."""
+    kind = type(method)
+    if kind in _NEEDS_NO_ENCODING and _NEEDS_NO_ENCODING[kind](method):
+        return _READERS[kind](method)
     encoded = b"".join(method.encode())
     if len(encoded) + METHOD_ID_SIZE > frame_max - FRAME_OVERHEAD:
         return _too_large(1, len(encoded) + METHOD_ID_SIZE, frame_max)
@@ -158,12 +168,15 @@ _CROSSES_AS_IT_IS = dict.fromkeys(BasicProperties.__slots__, _is_plain) | {
 """For each property, whether a value needs no encoding and decoding to be what the wire would make of it."""
 
 
+_ALL_ABSENT = vars(pika.spec.BasicProperties())
+
+
 def properties_in(properties: Any, frame_max: int) -> BasicProperties | Malformed:
     """Properties as they arrive. Raises what pika's encoder raises."""
     if isinstance(properties, pika.spec.BasicProperties):
-        fields = {name: value for name, value in vars(properties).items() if value is not None}
-        if not fields:
+        if vars(properties) == _ALL_ABSENT:
             return EMPTY_PROPERTIES
+        fields = {name: value for name, value in vars(properties).items() if value is not None}
         if all(_CROSSES_AS_IT_IS[name](value) for name, value in fields.items()):
             return BasicProperties(**fields)
     encoded = b"".join(properties.encode())
@@ -190,10 +203,13 @@ def properties_out(properties: BasicProperties) -> Any:
     return made
 
 
+_WITH_CONTENT = (methods.BasicDeliver, methods.BasicGetOk, methods.BasicReturn)
+
+
 def frames_out(channel_number: int, method: Method) -> list[Any]:
     """The frames that pika would have read."""
     translated = frame.Method(channel_number, _WRITERS[type(method)](method))
-    if not isinstance(method, methods.BasicDeliver | methods.BasicGetOk | methods.BasicReturn):
+    if not isinstance(method, _WITH_CONTENT):
         return [translated]
     body = method.body
     header = frame.Header(channel_number, len(body), properties_out(method.properties))

@@ -85,8 +85,9 @@ class Transport(AbstractStreamTransport):
                 connection.count_received(FRAME_OVERHEAD)
                 connection._process_frame(frame.Heartbeat())
                 continue
-            for each in frames_out(channel_number, method):
-                connection.count_received(FRAME_OVERHEAD)
+            frames = frames_out(channel_number, method)
+            connection.count_received(FRAME_OVERHEAD * len(frames))
+            for each in frames:
                 connection._process_frame(each)
         if self._stream.is_broken and not self._is_aborted:
             error = ConnectionResetError(104, "Connection reset by peer")

@@ -22,53 +22,58 @@ class Backlog:
     queue puts what comes back in the order of returning instead, also before all that was never taken.
     """
 
-    __slots__ = ("_arrivals", "_first", "_returned")
+    __slots__ = ("_arrivals", "_came_back", "_first", "_returned", "append")
 
     def __init__(self) -> None:
         self._returned: SortedKeyList[Entry] = SortedKeyList(key=_position)
         self._first: deque[Entry] = deque()
         self._arrivals: deque[Entry] = deque()
+        self._came_back = 0
+        """How many are not arrivals: usually none, and then the deque is all that matters."""
+        self.append = self._arrivals.append
+        """append(entry): a new entry, whose position is above every other."""
 
     def __len__(self) -> int:
-        return len(self._arrivals) + len(self._first) + len(self._returned)
+        return len(self._arrivals) + self._came_back
 
     def __iter__(self) -> Iterator[Entry]:
         yield from self._returned
         yield from self._first
         yield from self._arrivals
 
-    def append(self, entry: Entry) -> None:
-        """A new entry; its position is above every other."""
-        self._arrivals.append(entry)
-
     def put_back(self, entry: Entry) -> None:
         """An entry that was taken returns to its old place, in O(log n)."""
         self._returned.add(entry)
+        self._came_back += 1
 
     def put_first(self, entry: Entry) -> None:
         """An entry that was taken returns behind those that did so earlier, before all arrivals."""
         self._first.append(entry)
+        self._came_back += 1
 
     def head(self) -> Entry | None:
         """The entry that leaves next."""
-        for part in (self._returned, self._first, self._arrivals):
-            if part:
-                first: Entry = part[0]
-                return first
-        return None
+        if self._came_back:
+            first: Entry = (self._returned or self._first)[0]
+            return first
+        return self._arrivals[0] if self._arrivals else None
 
     def pop(self) -> Entry:
         """Take the head; raises IndexError where there is none."""
-        if self._returned:
-            first: Entry = self._returned.pop(0)
-            return first
-        return (self._first or self._arrivals).popleft()
+        if not self._came_back:
+            return self._arrivals.popleft()
+        self._came_back -= 1
+        if self._first:
+            return self._first.popleft()
+        first: Entry = self._returned.pop(0)
+        return first
 
     def clear(self) -> list[Entry]:
         """Take everything, in order."""
         entries = list(self)
         for part in (self._returned, self._first, self._arrivals):
             part.clear()
+        self._came_back = 0
         return entries
 
     def check(self) -> None:
@@ -76,5 +81,6 @@ class Backlog:
         positions = [entry.position for entry in (*self._returned, *self._arrivals)]
         assert positions == sorted(positions), positions
         assert not (self._returned and self._first), "a queue either keeps old places or the order of returning"
+        assert self._came_back == len(self._returned) + len(self._first)
         ids = {entry.position for entry in self}
         assert len(ids) == len(self), "two entries at one position"

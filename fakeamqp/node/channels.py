@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.messages import Entry, Message
@@ -14,6 +14,7 @@ from fakeamqp.spec.records import Record
 if TYPE_CHECKING:
     from fakeamqp.node.connections import Connection
     from fakeamqp.node.queues import Queue
+    from fakeamqp.node.vhosts import VirtualHost
 
 
 IDLE_US = 1_000_000
@@ -29,10 +30,9 @@ class Unacked(Record):
 
 
 class Settlement(Record):
-    """What a client decided about deliveries: acknowledged, or returned, or rejected for good."""
+    """What a client decided about deliveries in a transaction: to be done with them, or to return them."""
 
     deliveries: list[Unacked]
-    acknowledged: bool
     requeue: bool
 
 
@@ -77,10 +77,12 @@ class Channel:
         "permitted_topics",
         "transaction",
         "unacked",
+        "vhost",
     )
 
     def __init__(self, connection: Connection, number: int) -> None:
         self.connection = connection
+        self.vhost = cast("VirtualHost", connection.vhost)  # an open connection's: no other has channels
         self.number = number
         self.is_closing = False
         """The server has closed it and waits for the client's close-ok."""
@@ -118,13 +120,10 @@ class Channel:
         """Queue a method for the client."""
         self.connection.outbox.append((self.number, method))
 
-    def can_take(self) -> bool:
-        """Whether the channel-wide prefetch limit is not reached."""
-        return not self.global_prefetch or self.outstanding < self.global_prefetch
-
     def hold(self, entry: Entry, consumer: Consumer | None) -> int:
         """Remember a delivery until it is acknowledged; returns its delivery tag."""
-        tag = self.next_tag()
+        tag = self.next_delivery_tag
+        self.next_delivery_tag = tag + 1
         self.unacked[tag] = Unacked(tag, entry, consumer)
         return tag
 

@@ -68,12 +68,6 @@ class Connection:
         self.timer: Timer | None = None
 
     @property
-    def world(self) -> VirtualHost:
-        """The virtual host of an open connection."""
-        assert self.vhost is not None
-        return self.vhost
-
-    @property
     def is_running(self) -> bool:
         """Whether the connection is open for use."""
         return self.phase is Phase.RUNNING

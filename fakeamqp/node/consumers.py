@@ -41,7 +41,10 @@ class Consumer:
 
     def can_take(self) -> bool:
         """Whether neither this consumer's nor its channel's prefetch limit is reached."""
-        return (not self.prefetch_count or self.outstanding < self.prefetch_count) and self.channel.can_take()
+        channel = self.channel
+        return (not self.prefetch_count or self.outstanding < self.prefetch_count) and (
+            not channel.global_prefetch or channel.outstanding < channel.global_prefetch
+        )
 
 
 class Rotation:
@@ -87,6 +90,8 @@ class Rotation:
 
     def unpark(self, channel: Channel) -> bool:
         """A channel has settled something: its parked consumers that can take again go to the back."""
+        if not self._parked:
+            return False
         freed = [each for each in self._parked if each.channel is channel and each.can_take()]
         if not freed:
             return False

@@ -55,7 +55,7 @@ def consume(node: Node, channel: Channel, method: BasicConsume) -> None:
         raise not_allowed(f"attempt to reuse consumer tag '{method.consumer_tag}'")
     name = queue_meant(channel, method.queue)
     check_queue(node, channel, "read", name)
-    queue = channel.connection.world.queue(name)
+    queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
     where = queue_named(name, queue.fact.vhost)
     refuse_unsupported(method.arguments, UNSUPPORTED_CONSUMER_ARGUMENTS, f"consumer of {where}")
@@ -99,7 +99,7 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
     """basic.get."""
     name = queue_meant(channel, method.queue)
     check_queue(node, channel, "read", name)
-    queue = channel.connection.world.queue(name)
+    queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
     if not queue.backlog:
         channel.send(BasicGetEmpty())

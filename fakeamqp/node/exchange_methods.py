@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 def declare(node: Node, channel: Channel, method: ExchangeDeclare) -> None:
     """exchange.declare."""
     name = stripped(method.exchange)
-    vhost = channel.connection.world
+    vhost = channel.vhost
     if method.passive:
         _refuse_default(name)
         vhost.exchange(name)
@@ -91,7 +91,7 @@ def _check_type(node: Node, kind: str) -> None:
 def delete(node: Node, channel: Channel, method: ExchangeDelete) -> None:
     """exchange.delete; deleting what does not exist succeeds."""
     name = stripped(method.exchange)
-    vhost = channel.connection.world
+    vhost = channel.vhost
     _refuse_default(name)
     if name.startswith("amq."):
         raise access_refused(f"deletion of system {exchange_named(name, vhost.name)} not allowed")
@@ -148,7 +148,7 @@ def _bind(
     node: Node, channel: Channel, source: str, destination: Destination, routing_key: str, arguments: Table
 ) -> None:
     source = stripped(source)
-    vhost = channel.connection.world
+    vhost = channel.vhost
     _check_binding(node, channel, source, destination, routing_key)
     exchange = vhost.exchange(source)
     end = vhost.queue(destination.name) if destination.kind == "queue" else vhost.exchange(destination.name)
@@ -165,7 +165,7 @@ def _unbind(
     node: Node, channel: Channel, source: str, destination: Destination, routing_key: str, arguments: Table
 ) -> None:
     source = stripped(source)
-    vhost = channel.connection.world
+    vhost = channel.vhost
     _check_binding(node, channel, source, destination, routing_key)
     binding = Binding(source, destination, routing_key, arguments)
     if not vhost.has_binding(binding):
@@ -184,7 +184,7 @@ def _check_binding(node: Node, channel: Channel, source: str, destination: Desti
         check_exchange(node, channel, "write", destination.name)
     _refuse_default(source)
     check_exchange(node, channel, "read", source)
-    exchange = channel.connection.world.exchanges.get(source)
+    exchange = channel.vhost.exchanges.get(source)
     if exchange is not None:
         check_topic(node, channel, "read", exchange, routing_key)
 

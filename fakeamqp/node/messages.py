@@ -16,14 +16,18 @@ NO_EXPIRY_US = 2**62
 class Message:
     """What was published; one object however many queues it went to. Immutable."""
 
-    __slots__ = ("body", "exchange", "is_persistent", "properties", "routing_key")
+    __slots__ = ("body", "exchange", "properties", "routing_key")
 
     def __init__(self, exchange: str, routing_key: str, properties: BasicProperties, body: bytes) -> None:
         self.exchange = exchange
         self.routing_key = routing_key
         self.properties = properties
         self.body = body
-        self.is_persistent = properties.delivery_mode == 2
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether the publisher asked for it to be kept on disk."""
+        return self.properties.delivery_mode == 2
 
 
 class Entry:

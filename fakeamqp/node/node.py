@@ -205,9 +205,11 @@ class Node:
         """An entry that was taken goes to a client; returns its delivery tag."""
         if no_ack:
             entry.queue.drop(entry)
-            self.retract_entry(entry)
+            if entry.survives:
+                self.retract_entry(entry)
             return channel.next_tag()
-        self.mark_delivered(entry)
+        if entry.survives:
+            self.mark_delivered(entry)
         return channel.hold(entry, consumer)
 
     def delivered_properties(self, entry: Entry) -> BasicProperties:

@@ -35,7 +35,7 @@ def check_queue(node: Node, channel: Channel, permission: str, queue: str) -> No
 
 def _check(node: Node, channel: Channel, permission: str, name: str, named: Callable[[str, str], str]) -> None:
     connection = channel.connection
-    vhost = connection.world.name
+    vhost = channel.vhost.name
     if not node.access.allows(connection.user, vhost, permission, name):
         raise refusal(node.profile, permission, named(name, vhost), connection.user)
 
@@ -48,7 +48,7 @@ def check_topic(node: Node, channel: Channel, permission: str, exchange: Exchang
     if wanted in channel.permitted_topics:
         return
     connection = channel.connection
-    vhost = connection.world.name
+    vhost = channel.vhost.name
     if not node.access.allows_topic(connection.user, vhost, exchange.name, permission, routing_key):
         what = f"topic '{routing_key}' in {exchange_named(exchange.name, vhost)}"
         raise refusal(node.profile, permission, what, connection.user)

@@ -41,7 +41,10 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
             for key in keys:
                 check_topic(node, channel, "write", exchange, key)
     message = Message(exchange.name, method.routing_key, properties, method.body)
-    queues = _route(channel, exchange, message, keys)
+    if keys:
+        queues = channel.vhost.route_all(exchange.name, (method.routing_key, *keys), properties.headers or EMPTY_TABLE)
+    else:
+        queues = channel.vhost.route(exchange.name, method.routing_key, properties.headers or EMPTY_TABLE)
     if channel.transaction is not None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))
@@ -75,19 +78,12 @@ def deliver(node: Node, channel: Channel, message: Message, queues: tuple[Queue,
 def _exchange_to_publish_to(node: Node, channel: Channel, method: BasicPublish) -> Exchange:
     name = method.exchange  # with its line ends, unlike elsewhere (observed)
     check_exchange(node, channel, "write", name)
-    exchange = channel.connection.world.exchange(name)
+    exchange = channel.vhost.exchange(name)
     if exchange.fact.internal:
-        raise access_refused(f"cannot publish to internal {exchange_named(name, channel.connection.world.name)}")
-    check_topic(node, channel, "write", exchange, method.routing_key)
+        raise access_refused(f"cannot publish to internal {exchange_named(name, channel.vhost.name)}")
+    if node.access.topic_permissions:
+        check_topic(node, channel, "write", exchange, method.routing_key)
     return exchange
-
-
-def _route(channel: Channel, exchange: Exchange, message: Message, keys: tuple[str, ...]) -> tuple[Queue, ...]:
-    vhost = channel.connection.world
-    headers = message.properties.headers or EMPTY_TABLE
-    if not keys:
-        return vhost.route(exchange.name, message.routing_key, headers)
-    return vhost.route_all(exchange.name, (message.routing_key, *keys), headers)
 
 
 def _checked_properties(

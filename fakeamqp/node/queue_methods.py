@@ -34,13 +34,13 @@ def declare(node: Node, channel: Channel, method: QueueDeclare) -> None:
 
 
 def _declare_passively(channel: Channel, method: QueueDeclare) -> Queue:
-    queue = channel.connection.world.queue(stripped(method.queue))
+    queue = channel.vhost.queue(stripped(method.queue))
     assert_may_use(queue.fact, channel.connection.id)
     return queue
 
 
 def _declare_actively(node: Node, channel: Channel, method: QueueDeclare) -> Queue:
-    vhost = channel.connection.world
+    vhost = channel.vhost
     name = stripped(method.queue)
     if name:
         refuse_reserved("queue", name)
@@ -85,7 +85,7 @@ def purge(node: Node, channel: Channel, method: QueuePurge) -> None:
     """queue.purge: every ready message goes; what is unacknowledged stays."""
     name = queue_meant(channel, method.queue)
     check_queue(node, channel, "read", name)
-    queue = channel.connection.world.queue(name)
+    queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
     purged = queue.backlog.clear()
     for entry in purged:
@@ -98,7 +98,7 @@ def delete(node: Node, channel: Channel, method: QueueDelete) -> None:
     """queue.delete; deleting what does not exist succeeds."""
     name = queue_meant(channel, method.queue)
     check_queue(node, channel, "configure", name)
-    queue = channel.connection.world.queues.get(name)
+    queue = channel.vhost.queues.get(name)
     deleted = 0
     if queue is not None:
         assert_may_use(queue.fact, channel.connection.id)

@@ -136,9 +136,7 @@ class Queue:
         """Serve consumers and expire heads until neither is possible."""
         effects: list[Effect] = []
         backlog = self.backlog
-        while backlog:
-            head = backlog.head()
-            assert head is not None
+        while (head := backlog.head()) is not None:
             # What expires at this very moment may still go to a consumer that is free: expiration 0 means just that.
             consumer = None if head.expires_us < now_us else self.consumers.next()
             if consumer is None:

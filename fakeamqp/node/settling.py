@@ -9,32 +9,31 @@ from fakeamqp.spec.errors import not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
 if TYPE_CHECKING:
+    from fakeamqp.node.consumers import Consumer
     from fakeamqp.node.messages import Entry
     from fakeamqp.node.node import Node
 
 
 def ack(node: Node, channel: Channel, method: BasicAck) -> None:
     """basic.ack."""
-    deliveries = channel.pick(method.delivery_tag, method.multiple)
-    _decide(node, channel, Settlement(deliveries, True, False))
+    _decide(node, channel, channel.pick(method.delivery_tag, method.multiple), requeue=False)
 
 
 def nack(node: Node, channel: Channel, method: BasicNack) -> None:
     """basic.nack, RabbitMQ's extension of reject to several deliveries."""
-    deliveries = channel.pick(method.delivery_tag, method.multiple)
-    _decide(node, channel, Settlement(deliveries, False, method.requeue))
+    _decide(node, channel, channel.pick(method.delivery_tag, method.multiple), requeue=method.requeue)
 
 
 def reject(node: Node, channel: Channel, method: BasicReject) -> None:
     """basic.reject."""
-    _decide(node, channel, Settlement(channel.pick(method.delivery_tag, False), False, method.requeue))
+    _decide(node, channel, channel.pick(method.delivery_tag, False), requeue=method.requeue)
 
 
-def _decide(node: Node, channel: Channel, settlement: Settlement) -> None:
+def _decide(node: Node, channel: Channel, deliveries: list[Unacked], *, requeue: bool) -> None:
     if channel.transaction is not None:
-        channel.transaction.settlements.append(settlement)
+        channel.transaction.settlements.append(Settlement(deliveries, requeue))
     else:
-        settle_deliveries(node, channel, settlement)
+        settle_deliveries(node, channel, deliveries, requeue=requeue)
 
 
 def recover(node: Node, channel: Channel, method: BasicRecover) -> None:
@@ -47,42 +46,44 @@ def recover_async(node: Node, channel: Channel, method: BasicRecoverAsync | Basi
     """basic.recover-async, the same without an answer."""
     if not method.requeue:
         raise not_implemented("requeue=false")
-    settle_deliveries(node, channel, Settlement(channel.pick(0, True), False, True))
+    settle_deliveries(node, channel, channel.pick(0, True), requeue=True)
 
 
-def settle_deliveries(node: Node, channel: Channel, settlement: Settlement) -> None:
+def settle_deliveries(node: Node, channel: Channel, deliveries: list[Unacked], *, requeue: bool) -> None:
     """Do what a client decided, and let consumers that this sets free take more.
 
     Deliveries of different queues and consumers are settled one group after the other, by name, and each queue runs
     before the next group comes (rabbit_channel.erl, ack and foreach_per_queue; observed).
     """
-    if len(settlement.deliveries) == 1:
-        _settle_group(node, channel, settlement.deliveries, settlement.requeue)
+    if len(deliveries) == 1:
+        _settle_group(node, channel, deliveries, requeue)
         return
     groups: dict[tuple[str, str], list[Unacked]] = {}
-    for each in settlement.deliveries:
+    for each in deliveries:
         consumer = "" if each.consumer is None else each.consumer.tag
         groups.setdefault((each.entry.queue.name, consumer), []).append(each)
     for key in sorted(groups):
-        _settle_group(node, channel, groups[key], settlement.requeue)
+        _settle_group(node, channel, groups[key], requeue)
         node.run_queues()
 
 
 def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], requeue: bool) -> None:
     for each in deliveries:
-        _free(channel, each)
+        if each.consumer is not None:
+            _free(channel, each.consumer)
         entry = each.entry
         queue = entry.queue
-        if entry.position not in queue.unacked:
-            continue  # the queue was deleted meanwhile
+        if queue.is_deleted:
+            continue
         if requeue:
             _requeue(node, entry, to_back=node.profile.quorum_requeues_to_back)
         else:
             queue.drop(entry)
-            node.retract_entry(entry)
-    queues = {deliveries[0].entry.queue: None} if deliveries else {}
+            if entry.survives:
+                node.retract_entry(entry)
+    queues = [deliveries[0].entry.queue]
     if channel.global_prefetch:
-        queues.update((consumer.queue, None) for consumer in channel.consumers.values())
+        queues += [consumer.queue for consumer in channel.consumers.values()]
     for queue in queues:
         if queue.consumers.unpark(channel) or requeue:
             node.touch(queue)
@@ -97,13 +98,12 @@ def return_all(node: Node, channel: Channel, deliveries: list[Unacked]) -> None:
             node.touch(entry.queue)
 
 
-def _free(channel: Channel, delivery: Unacked) -> None:
-    if delivery.consumer is None:
-        return
-    channel.outstanding = max(0, channel.outstanding - 1)
+def _free(channel: Channel, receiver: Consumer) -> None:
+    if channel.outstanding:
+        channel.outstanding -= 1
     # Credit belongs to a consumer tag: a new consumer of that tag gets what an old one's delivery frees (observed).
-    consumer = channel.consumers.get(delivery.consumer.tag)
-    if consumer is not None and consumer.queue is delivery.consumer.queue:
+    consumer = channel.consumers.get(receiver.tag)
+    if consumer is not None and consumer.queue is receiver.queue:
         consumer.outstanding -= 1
 
 

@@ -53,7 +53,7 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
         deliver(node, channel, publication.message, queues, mandatory=publication.mandatory and not gone)
         is_complete = is_complete and not gone
     for settlement in transaction.settlements:
-        settle_deliveries(node, channel, settlement)
+        settle_deliveries(node, channel, settlement.deliveries, requeue=settlement.requeue)
     if not is_complete:
         raise precondition_failed("partial tx completion")
     channel.is_committing = True
@@ -65,7 +65,7 @@ def _queues_now(node: Node, channel: Channel, publication: Publication) -> tuple
 
     3.10 remembers names, so that a queue declared since takes part; 4.0 remembers the queues (observed).
     """
-    vhost = channel.connection.world
+    vhost = channel.vhost
     if node.profile.tx_keeps_queue_identity:
         return tuple(queue for queue in publication.queues if not queue.is_deleted)
     found = (vhost.queues.get(name) for name in publication.names)

@@ -198,8 +198,9 @@ class SimulatedBroker:
         """Wake whoever waits for what may have happened. The caller holds the lock. For doors."""
         if self._sleepers:
             self.changed.notify_all()
-        for stream in tuple(self._listening):
-            stream.on_change()
+        if self._listening:
+            for stream in tuple(self._listening):
+                stream.on_change()
 
     def sleep(self, seconds: float | None) -> None:
         """Sleep in real time until `notify`, at most this long. The caller holds the lock. For doors."""

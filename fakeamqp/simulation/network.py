@@ -49,12 +49,13 @@ class Stream:
         """
         connection = self.connection
         with self._lock:
-            now_us = self._broker.clock.now_us
-            if connection is None or self._node is not self._broker.node:
+            broker, node = self._broker, self._node
+            if connection is None or node is not broker.node:
                 return
+            now_us = broker.clock.now_us
             self._trace((now_us, connection.id, channel_number, "->", method))
-            self._node.handle(connection, channel_number, method, now_us)
-            self._broker.notify()
+            node.handle(connection, channel_number, method, now_us)
+            broker.notify()
 
     def is_readable(self) -> bool:
         """Whether `receive` has something to give, or the end is there."""
@@ -69,6 +70,18 @@ class Stream:
             channel_number, method = connection.outbox.popleft()
             self._trace((self._broker.clock.now_us, connection.id, channel_number, "<-", method))
             return channel_number, method
+
+    def receive_all(self) -> list[tuple[int, Method]]:
+        """Everything that can be received now, each method with its channel number, oldest first."""
+        connection = self.connection
+        if connection is None:
+            return []
+        with self._lock:
+            arrived = list(connection.outbox)
+            connection.outbox.clear()
+            for channel_number, method in arrived:
+                self._trace((self._broker.clock.now_us, connection.id, channel_number, "<-", method))
+            return arrived
 
     def close(self) -> None:
         """Close this end; whatever had not been received is lost."""

@@ -41,13 +41,8 @@ class DirectConnection:
         self._stream = stream
         self.send = stream.send
         """send(channel_number, method); raises UnsupportedFeature for what fakeamqp cannot do."""
-
-    def receive(self) -> list[tuple[int, Method]]:
-        """Everything that has arrived since the last time, oldest first, with its channel number."""
-        arrived = []
-        while (received := self._stream.receive()) is not None:
-            arrived.append(received)
-        return arrived
+        self.receive = stream.receive_all
+        """Everything that has arrived since the last time, oldest first: a list of (channel_number, method)."""
 
     def channel(self, number: int = 1) -> DirectChannel:
         """Open a channel. Raises Misuse where something else than open-ok comes back."""

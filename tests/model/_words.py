@@ -23,6 +23,7 @@ from fakeamqp.spec.methods import (
     Malformed,
     Method,
     QueueDeclare,
+    QueueDelete,
     TxCommit,
 )
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
@@ -148,7 +149,7 @@ def choices(kind: type[Method], field: str) -> tuple[Any, ...]:
 
 
 def examples(kind: type[Method], count: int, sensible: bool = False) -> list[Method]:
-    """Some methods of a class, or only sensible ones. A whole method is then one choice of Hypothesis, so that a run has room for many."""
+    """Some methods of a class. A whole method is then one choice of Hypothesis, so that a run has room for many."""
     chance = random.Random(kind.NAME)
     pools = {field: choices(kind, field) for field in kind.__slots__} | (SENSIBLE if sensible else {})
     return [kind(*(chance.choice(pools[field]) for field in kind.__slots__)) for _ in range(count)]
@@ -199,7 +200,11 @@ def methods_of(kind: type[Method]) -> st.SearchStrategy[Method]:
 
 every_method = st.one_of([methods_of(kind) for kind in (*METHODS.values(), Heartbeat, Malformed)])
 messaging_methods = examples_of(
-    [QueueDeclare, BasicPublish, BasicPublish, BasicGet, BasicConsume, BasicAck, BasicNack, BasicReject, TxCommit]
+    [
+        *(QueueDeclare, QueueDelete, BasicPublish, BasicPublish, BasicGet, BasicGet, BasicConsume),
+        *(BasicAck, BasicAck, BasicNack, BasicReject, TxCommit),
+    ],
+    sensible=True,
 )
 channel_methods = examples_of([kind for kind in CHANNEL_METHODS if kind in METHODS.values() and kind.INDEX[0] != 20])
 handshake_methods = examples_of([kind for kind in METHODS.values() if kind.INDEX[0] == ConnectionStart.INDEX[0]])

@@ -281,4 +281,4 @@ class FuzzMachine(RuleBasedStateMachine):
 
 
 TestFuzz = FuzzMachine.TestCase
-TestFuzz.settings = size(200, steps=40)
+TestFuzz.settings = size(300, steps=40)
