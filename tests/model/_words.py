@@ -24,7 +24,6 @@ from fakeamqp.spec.methods import (
     Method,
     QueueDeclare,
     QueueDelete,
-    TxCommit,
 )
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 from fakeamqp.spec.tables import LongLong, Table
@@ -138,9 +137,8 @@ SENSIBLE: dict[str, tuple[Any, ...]] = {
     "delivery_tag": (1, 2, 3, 4),
     "arguments": ({},),
     "properties": PROPERTIES[:4],
-    "immediate": (False,),
-    "passive": (False,),
-}
+    "durable": (True,),
+} | dict.fromkeys(("immediate", "passive", "exclusive", "auto_delete", "if_unused", "if_empty"), (False,))
 """What rarely goes wrong."""
 
 
@@ -202,7 +200,7 @@ every_method = st.one_of([methods_of(kind) for kind in (*METHODS.values(), Heart
 messaging_methods = examples_of(
     [
         *(QueueDeclare, QueueDelete, BasicPublish, BasicPublish, BasicGet, BasicGet, BasicConsume),
-        *(BasicAck, BasicAck, BasicNack, BasicReject, TxCommit),
+        *(BasicAck, BasicAck, BasicNack, BasicReject),
     ],
     sensible=True,
 )

@@ -13,10 +13,13 @@ import fakeamqp
 from fakeamqp.simulation.network import Stream
 from fakeamqp.spec.errors import REPLY_NAMES
 from fakeamqp.spec.methods import (
+    BasicAck,
     BasicDeliver,
     BasicGet,
     BasicGetOk,
+    BasicNack,
     BasicPublish,
+    BasicReject,
     ChannelClose,
     ChannelCloseOk,
     ChannelOpen,
@@ -34,14 +37,16 @@ from fakeamqp.spec.methods import (
     Method,
     QueueBind,
     QueueDeclare,
+    TxCommit,
     TxSelect,
 )
 from tests.model import _words as words
 from tests.model._sizes import size
 
 SHORT_STRING_MAX = 255
-CLIENTS = 4
-CHANNELS: dict[int, Method | None] = {1: None, 2: TxSelect(), 3: ConfirmSelect()}
+CLIENTS = 3
+TRANSACTIONAL = 2
+CHANNELS: dict[int, Method | None] = {1: None, TRANSACTIONAL: TxSelect(), 3: ConfirmSelect()}
 """The channels that well-behaved clients open, and what they say first there."""
 
 clients = st.integers(0, CLIENTS - 1)
@@ -64,11 +69,11 @@ OPERATIONS: dict[str, tuple[st.SearchStrategy[Any], ...]] = {
 }
 operations = st.one_of([st.tuples(st.just(name), st.tuples(*each)) for name, each in OPERATIONS.items()])
 
-bursts = st.lists(words.channel_methods | words.messaging_methods, min_size=1, max_size=15)
+speakers = {"client": clients, "number": st.sampled_from((1, 2, 3))}
 FURNITURE = (
     QueueDeclare("a", durable=True),
     QueueDeclare("b", durable=True, arguments={"x-queue-type": "quorum"}),
-    QueueDeclare("c", auto_delete=True),
+    QueueDeclare("c", durable=True),
     ExchangeDeclare("a", "topic", durable=True),
     ExchangeDeclare("b", "headers", arguments={"alternate-exchange": "c"}),
     ExchangeDeclare("c", "fanout", auto_delete=True),
@@ -92,6 +97,8 @@ class Client:
         self.is_closing = False
         self.channels: dict[int, int] = {}
         """The channels that are open by what was heard, with the last delivery tag of each."""
+        self.heard: dict[int, list[int]] = {}
+        """Delivery tags, by channel, that may wait for an acknowledgement."""
         self.closed_by_server: set[int] = set()
         """Channels whose close nobody has answered."""
         self.stream.greet()
@@ -109,6 +116,15 @@ class Client:
         self.say(number, ChannelOpen())
         if CHANNELS.get(number) is not None:
             self.say(number, CHANNELS[number])
+
+    def aimed(self, number: int, method: Method) -> Method:
+        """An acknowledgement only of what was delivered, and where nothing was a get; any other method as it is."""
+        if not isinstance(method, BasicAck | BasicNack | BasicReject):
+            return method
+        heard = self.heard.get(number)
+        if not heard:
+            return BasicGet("a")
+        return method.replace(delivery_tag=heard.pop(method.delivery_tag % len(heard)))
 
     def listen(self) -> None:
         """Take and check all that has arrived."""
@@ -139,6 +155,7 @@ class Client:
             assert number not in self.channels
             self.closed_by_server.discard(number)
             self.channels[number] = 0
+            self.heard[number] = []
         elif isinstance(method, ChannelCloseOk):
             self.channels.pop(number, None)
         else:
@@ -150,6 +167,7 @@ class Client:
             elif isinstance(method, BasicDeliver | BasicGetOk):
                 self.channels[number] += 1
                 assert method.delivery_tag == self.channels[number]
+                self.heard[number].append(method.delivery_tag)
 
 
 def assert_reply(code: int, text: str) -> None:
@@ -236,11 +254,23 @@ class FuzzMachine(RuleBasedStateMachine):
     def say_anything(self, client: int, number: int, method: Method) -> None:
         self.clients[client].say(number, method)
 
-    @rule(client=clients, number=st.sampled_from(sorted(CHANNELS)), methods=bursts)
+    @rule(**speakers, methods=st.lists(words.channel_methods, min_size=1, max_size=10))
     def use_a_channel(self, client: int, number: int, methods: list[Method]) -> None:
         for method in methods:
             self.clients[client].say(number, method)
             self.recover(client)
+
+    @rule(**speakers, methods=st.lists(words.messaging_methods, min_size=10, max_size=30))
+    def send_messages(self, client: int, number: int, methods: list[Method]) -> None:
+        for method in methods:
+            self.use_a_channel(client, number, [self.clients[client].aimed(number, method)])
+        if number == TRANSACTIONAL:
+            self.use_a_channel(client, number, [TxCommit()])
+
+    @rule(**speakers, methods=st.lists(words.messaging_methods, min_size=10, max_size=30))
+    def send_messages_without_listening(self, client: int, number: int, methods: list[Method]) -> None:
+        for method in methods:
+            self.clients[client].say(number, self.clients[client].aimed(number, method))
 
     # -- the world ------------------------------------------------------------------------------------------------
 
@@ -281,4 +311,4 @@ class FuzzMachine(RuleBasedStateMachine):
 
 
 TestFuzz = FuzzMachine.TestCase
-TestFuzz.settings = size(300, steps=40)
+TestFuzz.settings = size(200, steps=40)
