@@ -119,7 +119,7 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
             message.exchange,
             message.routing_key,
             len(queue.backlog),
-            node.delivered_properties(entry),
+            node.delivered_properties(entry) if queue.is_quorum else message.properties,
             message.body,
         )
     )

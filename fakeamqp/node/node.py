@@ -157,16 +157,17 @@ class Node:
             queue = self._dirty.popleft()
             queue.is_dirty = False
             for effect in queue.run(self.now_us):
-                self._interpret(queue, effect)
+                if type(effect) is Deliver:
+                    self._deliver(effect.consumer, effect.entry)
+                else:
+                    self._interpret(queue, effect)
 
     def _sync(self) -> None:
         self._sync_timer = None
         self.journal.sync()
 
     def _interpret(self, queue: Queue, effect: Effect) -> None:
-        if type(effect) is Deliver:
-            self._deliver(effect.consumer, effect.entry)
-        elif type(effect) is Expired:
+        if type(effect) is Expired:
             queue.drop(effect.entry)
             self.retract_entry(effect.entry)
         elif type(effect) is WakeAt:
@@ -196,7 +197,7 @@ class Node:
                 redelivered,
                 message.exchange,
                 message.routing_key,
-                self.delivered_properties(entry),
+                self.delivered_properties(entry) if entry.queue.is_quorum else message.properties,
                 message.body,
             )
         )
@@ -205,17 +206,16 @@ class Node:
         """An entry that was taken goes to a client; returns its delivery tag."""
         if no_ack:
             entry.queue.drop(entry)
-            if entry.survives:
-                self.retract_entry(entry)
+            self.retract_entry(entry)
             return channel.next_tag()
         if entry.survives:
-            self.mark_delivered(entry)
+            self._mark_delivered(entry)
         return channel.hold(entry, consumer)
 
     def delivered_properties(self, entry: Entry) -> BasicProperties:
-        """A message's properties as its receiver gets them: a quorum queue counts returns in a header."""
+        """A message's properties as a quorum queue's receiver gets them: with its returns counted in a header."""
         properties = entry.message.properties
-        if not entry.queue.is_quorum or not (entry.deliveries or self.profile.quorum_counts_from_first_delivery):
+        if not (entry.deliveries or self.profile.quorum_counts_from_first_delivery):
             return properties
         return properties.replace(headers={**(properties.headers or {}), DELIVERY_COUNT: LongLong(entry.deliveries)})
 
@@ -244,13 +244,14 @@ class Node:
 
     def retract_entry(self, entry: Entry) -> None:
         """A message has left its queue; the queue knows already."""
-        if entry.survives and entry.queue.store is not None:
-            self.journal.remove_entry(entry.queue.store, entry)
+        store = entry.queue.store
+        if entry.survives and store is not None:
+            self.journal.remove_entry(store, entry)
 
-    def mark_delivered(self, entry: Entry) -> None:
+    def _mark_delivered(self, entry: Entry) -> None:
         """Somebody has a message. Should it come back after a restart, it says so; a quorum queue counts that too."""
-        if entry.survives and entry.queue.store is not None:
-            self.journal.mark_entry(entry.queue.store, entry, entry.deliveries + 1)
+        assert entry.queue.store is not None
+        self.journal.mark_entry(entry.queue.store, entry, entry.deliveries + 1)
 
     def forget_awaiting(self, channel: Channel) -> None:
         """A channel is over: nobody waits for its answers."""

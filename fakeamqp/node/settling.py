@@ -9,7 +9,6 @@ from fakeamqp.spec.errors import not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
 if TYPE_CHECKING:
-    from fakeamqp.node.consumers import Consumer
     from fakeamqp.node.messages import Entry
     from fakeamqp.node.node import Node
 
@@ -32,6 +31,8 @@ def reject(node: Node, channel: Channel, method: BasicReject) -> None:
 def _decide(node: Node, channel: Channel, deliveries: list[Unacked], *, requeue: bool) -> None:
     if channel.transaction is not None:
         channel.transaction.settlements.append(Settlement(deliveries, requeue))
+    elif len(deliveries) == 1:
+        _settle_group(node, channel, deliveries, requeue)
     else:
         settle_deliveries(node, channel, deliveries, requeue=requeue)
 
@@ -55,9 +56,6 @@ def settle_deliveries(node: Node, channel: Channel, deliveries: list[Unacked], *
     Deliveries of different queues and consumers are settled one group after the other, by name, and each queue runs
     before the next group comes (rabbit_channel.erl, ack and foreach_per_queue; observed).
     """
-    if len(deliveries) == 1:
-        _settle_group(node, channel, deliveries, requeue)
-        return
     groups: dict[tuple[str, str], list[Unacked]] = {}
     for each in deliveries:
         consumer = "" if each.consumer is None else each.consumer.tag
@@ -69,8 +67,14 @@ def settle_deliveries(node: Node, channel: Channel, deliveries: list[Unacked], *
 
 def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], requeue: bool) -> None:
     for each in deliveries:
-        if each.consumer is not None:
-            _free(channel, each.consumer)
+        receiver = each.consumer
+        if receiver is not None:
+            if channel.outstanding:
+                channel.outstanding -= 1
+            # Credit belongs to a consumer tag: a new one of that tag gets what an old one's delivery frees (observed).
+            consumer = channel.consumers.get(receiver.tag)
+            if consumer is not None and consumer.queue is receiver.queue:
+                consumer.outstanding -= 1
         entry = each.entry
         queue = entry.queue
         if queue.is_deleted:
@@ -93,18 +97,9 @@ def return_all(node: Node, channel: Channel, deliveries: list[Unacked]) -> None:
     """A channel is over: what it held goes back. A quorum queue puts it first even where a nack puts it last."""
     for each in deliveries:
         entry = each.entry
-        if entry.position in entry.queue.unacked:
+        if not entry.queue.is_deleted:
             _requeue(node, entry, to_back=False)
             node.touch(entry.queue)
-
-
-def _free(channel: Channel, receiver: Consumer) -> None:
-    if channel.outstanding:
-        channel.outstanding -= 1
-    # Credit belongs to a consumer tag: a new consumer of that tag gets what an old one's delivery frees (observed).
-    consumer = channel.consumers.get(receiver.tag)
-    if consumer is not None and consumer.queue is receiver.queue:
-        consumer.outstanding -= 1
 
 
 def _requeue(node: Node, entry: Entry, *, to_back: bool) -> None:
