@@ -295,8 +295,8 @@ class QueueMachine(QueueBench):
             else:
                 queue.purge()
         self.channels = [ModelChannel() for _ in PLACES]
+        self.adopt_order_of_quorum_queue()  # before anything expires, as only heads do
         self.begin()
-        self.adopt_order_of_quorum_queue()
         assert self.listen() == []
 
 

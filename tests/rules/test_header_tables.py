@@ -24,6 +24,7 @@ from tests.rules._publishing import (
     returned_so_far,
     round_trip,
 )
+from tests.target import FakeTarget, Target
 
 Read = Callable[[BlockingChannel, str], Message]
 
@@ -124,8 +125,10 @@ class TestValues:
 
     @pytest.mark.parametrize("value", [-(2**31) - 1, -(2**63), long(-5)])
     def test_a_negative_integer_of_64_bits_arrives_as_such_but_for_a_bug_of_pika_1_3(
-        self, channel: BlockingChannel, queue: str, read: Read, version: str, value: int
+        self, target: Target, channel: BlockingChannel, queue: str, read: Read, version: str, value: int
     ) -> None:
+        if PIKA == "1.3" and isinstance(target, FakeTarget):
+            pytest.skip("fakeamqp hands pika values, not bytes: pika 1.3's decoder cannot get them wrong")
         # RabbitMQ 3.10 sends on what it got, pika's "L"; 4.0 writes "l", which pika 1.3 takes for unsigned.
         expected = value + 2**64 if (PIKA, version) == ("1.3", "4.0") else value
         publish(channel, queue, {"key": value, "list": [value]})

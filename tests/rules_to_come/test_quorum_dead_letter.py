@@ -1,0 +1,152 @@
+"""Quorum queues with a dead letter exchange, at most or at least once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pika.adapters.blocking_connection import BlockingChannel
+
+from tests.rules._queues import ready, wait_until_ready
+from tests.rules_to_come._kinds import declare, drain, publish, x_death
+
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "none given": {},
+    "at most once": {"dead_letter_strategy": "at-most-once"},
+    "at least once": {"dead_letter_strategy": "at-least-once", "overflow": "reject-publish"},
+}
+
+
+@pytest.fixture(params=STRATEGIES)
+def strategy(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The arguments of each strategy."""
+    return {"dead_letter_exchange": "", "dead_letter_routing_key": "grave", **STRATEGIES[request.param]}
+
+
+@pytest.fixture(autouse=True)
+def grave(channel: BlockingChannel) -> None:
+    """A queue for dead letters."""
+    channel.queue_declare("grave", durable=True)
+
+
+def reject(channel: BlockingChannel, queue: str, count: int = 1) -> None:
+    """Get and reject messages."""
+    for _ in range(count):
+        channel.basic_reject(channel.basic_get(queue)[0].delivery_tag, requeue=False)
+
+
+def only_death(channel: BlockingChannel) -> dict[str, Any]:
+    """The x-death entry of the only message in "grave"."""
+    wait_until_ready(channel, "grave", 1)
+    _, properties, _ = channel.basic_get("grave", auto_ack=True)
+    assert len(properties.headers["x-death"]) == 1
+    return x_death(properties)
+
+
+def death(reason: str, **more: Any) -> dict[str, Any]:
+    return {"count": 1, "reason": reason, "queue": "orders", "exchange": "", "routing-keys": ["orders"], **more}
+
+
+def test_rejected_messages_are_dead_lettered_in_order(channel: BlockingChannel, strategy: dict[str, Any]) -> None:
+    declare(channel, "orders", "quorum", **strategy)
+    publish(channel, "orders", "1", "2", "3")
+    reject(channel, "orders", 3)
+    assert drain(channel, "grave", 3) == ["1", "2", "3"]
+    assert ready(channel, "orders") == 0
+
+
+def test_a_dead_letter_tells_its_death(channel: BlockingChannel, strategy: dict[str, Any], version: str) -> None:
+    declare(channel, "orders", "quorum", **strategy)
+    publish(channel, "orders", "order", headers={"own": "header"}, message_id="m", priority=3)
+    reject(channel, "orders")
+    wait_until_ready(channel, "grave", 1)
+    method, properties, _ = channel.basic_get("grave")
+    assert (method.redelivered, method.exchange, method.routing_key) == (False, "", "grave")
+    assert (properties.message_id, properties.priority) == ("m", 3)
+    assert x_death(properties) == death("rejected")
+    headers = {name: value for name, value in properties.headers.items() if name != "x-death"}
+    first = {f"x-first-death-{name}": headers[f"x-first-death-{name}"] for name in ("exchange", "queue", "reason")}
+    assert list(first.values()) == ["", "orders", "rejected"]
+    last = {name.replace("first", "last"): value for name, value in first.items()} if version == "4.0" else {}
+    assert headers == {"own": "header", **first, **last}
+
+
+def test_an_expired_message_is_dead_lettered(
+    channel: BlockingChannel, strategy: dict[str, Any], let_time_pass: Callable[[float], None]
+) -> None:
+    declare(channel, "orders", "quorum", message_ttl=100, **strategy)
+    publish(channel, "orders", "order")
+    let_time_pass(0.5)
+    assert only_death(channel) == death("expired")
+
+
+def test_an_expired_message_keeps_its_expiration_in_x_death(
+    channel: BlockingChannel, strategy: dict[str, Any], let_time_pass: Callable[[float], None]
+) -> None:
+    declare(channel, "orders", "quorum", **strategy)
+    publish(channel, "orders", "order", expiration="100")
+    let_time_pass(0.5)
+    assert only_death(channel) == death("expired", **{"original-expiration": "100"})
+
+
+def test_returns_beyond_the_delivery_limit_are_dead_lettered(
+    channel: BlockingChannel, strategy: dict[str, Any]
+) -> None:
+    declare(channel, "orders", "quorum", delivery_limit=0, **strategy)
+    publish(channel, "orders", "order")
+    channel.basic_nack(channel.basic_get("orders")[0].delivery_tag, requeue=True)
+    assert only_death(channel) == death("delivery_limit")
+
+
+@pytest.mark.parametrize("overflow", ["drop-head", "reject-publish-dlx"])
+def test_dropped_messages_are_dead_lettered_and_reject_publish_dlx_drops_too(
+    channel: BlockingChannel, overflow: str
+) -> None:
+    arguments = {"dead_letter_exchange": "", "dead_letter_routing_key": "grave", "overflow": overflow}
+    declare(channel, "orders", "quorum", max_length=1, **arguments)
+    publish(channel, "orders", "1", "2")
+    assert only_death(channel) == death("maxlen")
+    assert drain(channel, "orders", 1) == ["2"]
+
+
+def test_without_a_key_the_message_keeps_its_own(channel: BlockingChannel) -> None:
+    declare(channel, "orders", "quorum", dead_letter_exchange="amq.fanout")
+    channel.queue_bind("grave", "amq.fanout")
+    publish(channel, "orders", "order")
+    reject(channel, "orders")
+    wait_until_ready(channel, "grave", 1)
+    method, _, _ = channel.basic_get("grave")
+    assert (method.exchange, method.routing_key) == ("amq.fanout", "orders")
+
+
+@pytest.mark.parametrize("exchange", ["", "no such exchange"])
+def test_a_dead_letter_that_leads_nowhere_is_not_ready_any_more(
+    channel: BlockingChannel, strategy: dict[str, Any], exchange: str
+) -> None:
+    nowhere = {**strategy, "dead_letter_exchange": exchange, "dead_letter_routing_key": "nowhere"}
+    declare(channel, "orders", "quorum", **nowhere)
+    publish(channel, "orders", "order")
+    reject(channel, "orders")
+    assert drain(channel, "orders", 0) == []
+
+
+def test_a_purge_does_not_count_what_waits_for_its_dead_letter_exchange(channel: BlockingChannel) -> None:
+    arguments = {"dead_letter_exchange": "", "dead_letter_routing_key": "nowhere", **STRATEGIES["at least once"]}
+    declare(channel, "orders", "quorum", **arguments)
+    publish(channel, "orders", "1", "2")
+    reject(channel, "orders")
+    assert channel.queue_purge("orders").method.message_count == 1
+
+
+@pytest.mark.parametrize("missing", ["dead_letter_exchange", "overflow"])
+def test_at_least_once_falls_back_to_what_the_other_arguments_allow(channel: BlockingChannel, missing: str) -> None:
+    arguments = {"dead_letter_exchange": "", "dead_letter_routing_key": "grave", **STRATEGIES["at least once"]}
+    del arguments[missing]
+    if missing == "dead_letter_exchange":
+        del arguments["dead_letter_routing_key"]
+    declare(channel, "orders", "quorum", **arguments)
+    publish(channel, "orders", "order")
+    reject(channel, "orders")
+    expected = [] if missing == "dead_letter_exchange" else ["order"]
+    assert drain(channel, "grave", len(expected)) == expected
