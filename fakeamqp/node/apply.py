@@ -67,7 +67,7 @@ def _remove_exchange(node: Node, fact: ExchangeFact) -> None:
 
 def _add_queue(node: Node, fact: QueueFact) -> None:
     store = node.journal.store((fact.vhost, fact.name)) if survives(node, fact) else None
-    node.vhosts[fact.vhost].add_queue(Queue(fact, store))
+    node.vhosts[fact.vhost].add_queue(Queue(fact, store, node.profile))
 
 
 def _remove_queue(node: Node, fact: QueueFact) -> None:
@@ -109,12 +109,12 @@ def recover(node: Node, journal: Journal) -> None:
         APPLY[type(fact)](node, fact)
     for (vhost, name), store in journal.stores.items():
         queue = node.vhosts[vhost].queues[name]
-        _recover_messages(queue, store, journal.was_shut_down)
+        _recover_messages(node, queue, store, journal.was_shut_down)
         node.touch(queue)  # time has passed: some may have expired
     journal.was_shut_down = False
 
 
-def _recover_messages(queue: Queue, store: QueueStore, was_shut_down: bool) -> None:
+def _recover_messages(node: Node, queue: Queue, store: QueueStore, was_shut_down: bool) -> None:
     for position in sorted(store.entries):
         entry = Entry(queue, position, *store.entries[position])
         entry.survives = True
@@ -125,5 +125,8 @@ def _recover_messages(queue: Queue, store: QueueStore, was_shut_down: bool) -> N
         if entry.is_redelivered:
             # What a crash made of it outlasts the next shutdown (rabbit_queue_index.erl, recover_message).
             store.deliveries.setdefault(position, 0)
-        queue.backlog.append(entry)
         queue.next_position = position + 1
+        if position in store.discarded:
+            node.keep_discarded(entry, store.discarded[position])
+        else:
+            queue.admit(entry)

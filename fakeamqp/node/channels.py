@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections import OrderedDict
 from typing import TYPE_CHECKING, cast
 
@@ -29,11 +30,19 @@ class Unacked(Record):
     consumer: Consumer | None
 
 
+class Outcome(enum.Enum):
+    """What a client decided about a delivery."""
+
+    ACKNOWLEDGED = "acknowledged"
+    REJECTED = "rejected"
+    REQUEUED = "requeued"
+
+
 class Settlement(Record):
-    """What a client decided about deliveries in a transaction: to be done with them, or to return them."""
+    """What a client decided about deliveries in a transaction."""
 
     deliveries: list[Unacked]
-    requeue: bool
+    outcome: Outcome
 
 
 class Publication(Record):

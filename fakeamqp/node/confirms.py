@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from fakeamqp.node.channels import Channel
-from fakeamqp.spec.methods import BasicAck, TxCommitOk
+from fakeamqp.spec.methods import BasicAck, BasicNack, TxCommitOk
 
 if TYPE_CHECKING:
     from fakeamqp.node.node import Node
@@ -20,21 +20,48 @@ class Awaiting(NamedTuple):
     position: int
     channel: Channel
     publish_number: int
+    is_refused: bool = False
+    """Whether a queue had no room: then the answer is a nack."""
 
 
 def release(node: Node) -> None:
     """Give every answer that is safe now."""
     synced = node.journal.synced
-    ready: dict[Channel, list[int]] = {}
+    refused: dict[Channel, list[int]] = {}
+    safe: dict[Channel, list[int]] = {}
+    waiting: list[Awaiting] = []
     for each in node.awaiting:
-        if each.position <= synced:
-            ready.setdefault(each.channel, []).append(each.publish_number)
-    node.awaiting[:] = [each for each in node.awaiting if each.position > synced]
-    for channel, numbers in ready.items():
+        if each.is_refused:
+            refused.setdefault(each.channel, []).append(each.publish_number)
+        elif each.position <= synced:
+            safe.setdefault(each.channel, []).append(each.publish_number)
+        else:
+            waiting.append(each)
+    node.awaiting[:] = waiting
+    for channel, numbers in refused.items():
+        _answer(channel, numbers, [*safe.get(channel, ()), *_open(waiting, channel)], BasicNack)
+    for channel, numbers in safe.items():
         if channel.transaction is not None:
             channel.is_committing = False
             channel.send(TxCommitOk())
+        elif len(numbers) == 1:
+            channel.send(BasicAck(numbers[0], False))
         else:
-            # Confirms of one moment become one `multiple` ack; several are safe at once only when all that waited is.
-            # Source: rabbit_channel.erl, send_confirms and coalesce_and_send.
-            channel.send(BasicAck(numbers[-1], len(numbers) > 1))
+            _answer(channel, numbers, [*refused.get(channel, ()), *_open(waiting, channel)], BasicAck)
+
+
+def _open(waiting: list[Awaiting], channel: Channel) -> list[int]:
+    return [each.publish_number for each in waiting if each.channel is channel]
+
+
+def _answer(channel: Channel, numbers: list[int], others: list[int], kind: type[BasicAck | BasicNack]) -> None:
+    """Confirms of one moment: one with `multiple` for all below the first that has another fate, then one by one.
+
+    Source: rabbit_channel.erl, send_confirms, send_nacks and coalesce_and_send.
+    """
+    cutoff = min(others, default=numbers[-1] + 1)
+    below = [number for number in numbers if number < cutoff]
+    if below:
+        channel.send(kind(below[-1], True))
+    for number in numbers[len(below) :]:
+        channel.send(kind(number, False))

@@ -1,7 +1,8 @@
-"""Consumers, and the round robin in which a queue serves them."""
+"""Consumers, and whose turn it is among those of a queue."""
 
 from __future__ import annotations
 
+import bisect
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
 class Consumer:
     """One basic.consume."""
 
-    __slots__ = ("arguments", "channel", "exclusive", "no_ack", "outstanding", "prefetch_count", "queue", "tag")
+    __slots__ = (
+        "arguments",
+        "channel",
+        "exclusive",
+        "no_ack",
+        "outstanding",
+        "prefetch_count",
+        "priority",
+        "queue",
+        "tag",
+    )
 
     def __init__(
         self,
@@ -27,6 +38,7 @@ class Consumer:
         no_ack: bool,
         exclusive: bool,
         prefetch_count: int,
+        priority: int,
         arguments: Table,
     ) -> None:
         self.tag = tag
@@ -36,6 +48,8 @@ class Consumer:
         self.exclusive = exclusive
         self.prefetch_count = 0 if no_ack else prefetch_count
         """How many deliveries may be outstanding at once; 0 means any number."""
+        self.priority = priority
+        """Whoever has a higher one is served first."""
         self.arguments = arguments
         self.outstanding = 0
 
@@ -50,43 +64,59 @@ class Consumer:
 class Rotation:
     """A queue's consumers. Whoever is served goes to the back; whoever is found at its limit is parked.
 
+    Those of a higher priority are served first, each priority in a rotation of its own.
     Source: rabbit_queue_consumers.erl (deliver, block_consumer, unblock).
     """
 
-    __slots__ = ("_active", "_parked")
+    __slots__ = ("_lines", "_parked", "_priorities")
 
     def __init__(self) -> None:
-        self._active: deque[Consumer] = deque()
+        self._priorities: list[int] = []
+        """The negated priority of each line, ascending."""
+        self._lines: list[deque[Consumer]] = []
         self._parked: list[Consumer] = []
 
     def __len__(self) -> int:
-        return len(self._active) + len(self._parked)
+        return len(self._parked) + sum(map(len, self._lines))
 
     def __iter__(self) -> Iterator[Consumer]:
-        yield from self._active
+        for line in self._lines:
+            yield from line
         yield from self._parked
 
+    def _line(self, priority: int) -> deque[Consumer]:
+        index = bisect.bisect_left(self._priorities, -priority)
+        if self._priorities[index : index + 1] != [-priority]:
+            self._priorities.insert(index, -priority)
+            self._lines.insert(index, deque())
+        return self._lines[index]
+
     def add(self, consumer: Consumer) -> None:
-        """A new consumer waits behind all others."""
-        self._active.append(consumer)
+        """A new consumer waits behind all others of its priority."""
+        self._line(consumer.priority).append(consumer)
 
     def remove(self, consumer: Consumer) -> None:
         """A consumer is gone."""
-        if consumer in self._active:
-            self._active.remove(consumer)
-        else:
+        if consumer in self._parked:
             self._parked.remove(consumer)
+        else:
+            self._line(consumer.priority).remove(consumer)
 
     def next(self) -> Consumer | None:
         """The consumer to serve now, sent to the back; None if nobody can take anything."""
-        active = self._active
-        while active:
-            consumer = active[0]
-            if consumer.can_take():
-                active.rotate(-1)
-                return consumer
-            self._parked.append(active.popleft())
+        for line in self._lines:
+            while line:
+                consumer = line[0]
+                if consumer.can_take():
+                    line.rotate(-1)
+                    return consumer
+                self._parked.append(line.popleft())
         return None
+
+    def park(self, consumer: Consumer) -> None:
+        """Whoever was served last is at its limit and leaves the line, to come back behind all others."""
+        self._line(consumer.priority).pop()
+        self._parked.append(consumer)
 
     def unpark(self, channel: Channel) -> bool:
         """A channel has settled something: its parked consumers that can take again go to the back."""
@@ -96,5 +126,69 @@ class Rotation:
         if not freed:
             return False
         self._parked = [each for each in self._parked if each not in freed]
-        self._active.extend(freed)
+        for consumer in freed:
+            self._line(consumer.priority).append(consumer)
         return True
+
+    def served(self) -> Iterator[Consumer]:
+        """The consumers that get messages: all."""
+        return iter(self)
+
+
+class Succession:
+    """The consumers of a queue with a single active consumer: one is served, the others wait to succeed it.
+
+    Source: rabbit_amqqueue_process.erl and rabbit_fifo.erl, of 4.0 activate_next_consumer.
+    """
+
+    __slots__ = ("_by_priority", "_consumers", "_replaces", "active")
+
+    def __init__(self, *, by_priority: bool, replaces: bool) -> None:
+        """`by_priority`: whether the highest priority succeeds, or who came first. `replaces`: already in life."""
+        self._consumers: list[Consumer] = []
+        self._by_priority = by_priority
+        self._replaces = replaces
+        self.active: Consumer | None = None
+
+    def __len__(self) -> int:
+        return len(self._consumers)
+
+    def __iter__(self) -> Iterator[Consumer]:
+        return iter(self._consumers)
+
+    def add(self, consumer: Consumer) -> None:
+        """A new consumer waits, unless it is the only one."""
+        self._consumers.append(consumer)
+        self.active = self.active or consumer
+
+    def remove(self, consumer: Consumer) -> None:
+        """A consumer is gone."""
+        self._consumers.remove(consumer)
+        if consumer is self.active:
+            self.active = self._heir()
+
+    def _heir(self) -> Consumer | None:
+        if not self._by_priority:
+            return next(iter(self), None)
+        return max(self._consumers, key=lambda each: each.priority, default=None)
+
+    def next(self) -> Consumer | None:
+        """The active consumer, if it can take anything."""
+        if self._replaces:
+            heir = self._heir()
+            if heir is not None and self.active is not None and heir.priority > self.active.priority:
+                if self.active.outstanding:
+                    return None  # it settles what it has, and gets nothing new
+                self.active = heir
+        return self.active if self.active is not None and self.active.can_take() else None
+
+    def park(self, consumer: Consumer) -> None:
+        """Whoever was served is at its limit; it stays the active one."""
+
+    def unpark(self, channel: Channel) -> bool:
+        """A channel has settled something: whether the active consumer may take again."""
+        return self.active is not None and self.active.channel is channel
+
+    def served(self) -> Iterator[Consumer]:
+        """The consumers that get messages: the active one."""
+        return iter(() if self.active is None else (self.active,))

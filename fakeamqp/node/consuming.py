@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakeamqp.node.arguments import UNSUPPORTED_CONSUMER_ARGUMENTS, refuse_unsupported
+from fakeamqp.node.arguments import parse_consumer_priority
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.consumers import Consumer
-from fakeamqp.node.lifecycle import remove_consumer
-from fakeamqp.node.messages import NO_EXPIRY_US
+from fakeamqp.node.lifecycle import remove_consumer, renew_lease
+from fakeamqp.node.messages import NO_EXPIRY_US, Entry
 from fakeamqp.node.names import queue_meant
 from fakeamqp.node.permissions import check_queue
 from fakeamqp.node.queues import Queue, assert_may_use, queue_named
-from fakeamqp.spec.errors import access_refused, not_allowed, not_implemented
+from fakeamqp.spec.errors import access_refused, not_allowed, not_implemented, resource_locked
 from fakeamqp.spec.methods import (
     BasicCancel,
     BasicCancelOk,
@@ -24,6 +24,7 @@ from fakeamqp.spec.methods import (
     BasicQos,
     BasicQosOk,
 )
+from fakeamqp.spec.properties import BasicProperties
 
 if TYPE_CHECKING:
     from fakeamqp.node.node import Node
@@ -58,15 +59,17 @@ def consume(node: Node, channel: Channel, method: BasicConsume) -> None:
     queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
     where = queue_named(name, queue.fact.vhost)
-    refuse_unsupported(method.arguments, UNSUPPORTED_CONSUMER_ARGUMENTS, f"consumer of {where}")
+    priority = parse_consumer_priority(method.arguments, where)
     if queue.is_quorum and channel.global_prefetch:
         raise not_implemented(f"{where} does not support global qos")
     if not queue.is_quorum and (queue.exclusive_consumer is not None or (method.exclusive and len(queue.consumers))):
         raise access_refused(f"{where} in exclusive use")  # a quorum queue does not heed it (observed)
-    _add_consumer(node, channel, queue, method)
+    if method.exclusive and queue.settings.single_active_consumer and not queue.is_quorum:
+        raise access_refused(f"{where} in exclusive use")
+    _add_consumer(node, channel, queue, method, priority)
 
 
-def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsume) -> None:
+def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsume, priority: int) -> None:
     consumer = Consumer(
         method.consumer_tag or f"amq.ctag-{node.new_name()}",
         channel=channel,
@@ -74,6 +77,7 @@ def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsu
         no_ack=method.no_ack,
         exclusive=method.exclusive,
         prefetch_count=channel.consumer_prefetch,
+        priority=priority,
         arguments=method.arguments,
     )
     channel.consumers[consumer.tag] = consumer
@@ -101,6 +105,12 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
     check_queue(node, channel, "read", name)
     queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
+    if queue.is_quorum and queue.settings.single_active_consumer:
+        raise resource_locked(
+            f"cannot obtain access to locked {queue_named(name, queue.fact.vhost)}. "
+            "basic.get operations are not supported by quorum queues with single active consumer"
+        )
+    renew_lease(node, queue)
     if not queue.backlog:
         channel.send(BasicGetEmpty())
         return
@@ -119,7 +129,13 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
             message.exchange,
             message.routing_key,
             len(queue.backlog),
-            node.delivered_properties(entry) if queue.is_quorum else message.properties,
+            _fetched_properties(node, entry),
             message.body,
         )
     )
+
+
+def _fetched_properties(node: Node, entry: Entry) -> BasicProperties:
+    if not entry.queue.is_quorum:
+        return entry.message.properties
+    return node.delivered_properties(entry, counts_from_zero=node.profile.quorum_get_counts_from_zero)

@@ -20,7 +20,7 @@ QueueKey: TypeAlias = tuple[str, str]
 class QueueStore:
     """One queue's messages on disk, by position."""
 
-    __slots__ = ("deliveries", "entries", "key")
+    __slots__ = ("deliveries", "discarded", "entries", "key")
 
     def __init__(self, key: QueueKey) -> None:
         self.key = key
@@ -28,6 +28,9 @@ class QueueStore:
         """The message and its expiry in microseconds."""
         self.deliveries: dict[int, int] = {}
         """How often a message has come back, counting a delivery that is still out; absent if it never left."""
+
+        self.discarded: dict[int, str] = {}
+        """Why a message has died that still waits to be dead-lettered."""
 
     def add(self, position: int, kept: tuple[Message, int]) -> None:
         """A message is there."""
@@ -37,8 +40,13 @@ class QueueStore:
         """A message is out, or came back."""
         self.deliveries[position] = deliveries
 
+    def discard(self, position: int, reason: str) -> None:
+        """A message has died, but is not dead-lettered yet."""
+        self.discarded[position] = reason
+
     def remove(self, position: int, _: None) -> None:
         """A message is gone."""
+        self.discarded.pop(position, None)
         self.entries.pop(position, None)
         self.deliveries.pop(position, None)
 
@@ -90,6 +98,10 @@ class Journal:
     def mark_entry(self, store: QueueStore, entry: Entry, deliveries: int) -> None:
         """A message has been handed to somebody, or has come back."""
         self.tail.append((store, QueueStore.mark, entry.position, deliveries))
+
+    def discard_entry(self, store: QueueStore, entry: Entry, reason: str) -> None:
+        """A message has died, and waits to be dead-lettered."""
+        self.tail.append((store, QueueStore.discard, entry.position, reason))
 
     def remove_entry(self, store: QueueStore, entry: Entry) -> None:
         """A message has left its queue."""

@@ -79,7 +79,22 @@ def remove_consumer(node: Node, consumer: Consumer) -> None:
     queue.consumers.remove(consumer)
     if queue.exclusive_consumer is consumer:
         queue.exclusive_consumer = None
+    renew_lease(node, queue)
     node.touch(queue)
+
+
+def renew_lease(node: Node, queue: Queue) -> None:
+    """A queue with x-expires is in use: its time starts anew, to run out once nobody consumes."""
+    if queue.settings.expires_ms is None:
+        return
+
+    def expire() -> None:
+        if not queue.consumers:
+            delete_queue(node, queue)
+
+    if queue.expiry_timer is not None:
+        queue.expiry_timer.cancel()
+    queue.expiry_timer = node.timers.at(node.now_us + queue.settings.expires_ms * 1000, expire)
 
 
 def end_channel(node: Node, channel: Channel) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakeamqp.spec.properties import BasicProperties
+from fakeamqp.spec.records import Record
+from fakeamqp.spec.tables import EMPTY_TABLE
 
 if TYPE_CHECKING:
     from fakeamqp.node.queues import Queue
@@ -13,14 +15,41 @@ NO_EXPIRY_US = 2**62
 """The expiry of an entry that does not expire."""
 
 
+class Death(Record, frozen=True):
+    """Why and where a message died, and how often: one entry of x-death."""
+
+    queue: str
+    reason: str
+    count: int
+    time_s: int
+    exchange: str
+    routing_keys: tuple[str, ...]
+    original_expiration: str | None
+    is_sorted: bool = False
+    """Whether the entry's fields are written in alphabetical order; 3.10 does so with all but the first."""
+
+
 class Message:
     """What was published; one object however many queues it went to. Immutable."""
 
-    __slots__ = ("body", "exchange", "properties", "routing_key")
+    __slots__ = ("body", "deaths", "exchange", "further_keys", "properties", "routing_key")
 
-    def __init__(self, exchange: str, routing_key: str, properties: BasicProperties, body: bytes) -> None:
+    def __init__(
+        self,
+        exchange: str,
+        routing_key: str,
+        properties: BasicProperties,
+        body: bytes,
+        *,
+        further_keys: tuple[str, ...] = (),
+        deaths: tuple[Death, ...] = (),
+    ) -> None:
         self.exchange = exchange
         self.routing_key = routing_key
+        self.further_keys = further_keys
+        """The other routing keys, of CC and BCC."""
+        self.deaths = deaths
+        """What the broker itself knows of earlier deaths, the latest first."""
         self.properties = properties
         self.body = body
 
@@ -28,6 +57,11 @@ class Message:
     def is_persistent(self) -> bool:
         """Whether the publisher asked for it to be kept on disk."""
         return self.properties.delivery_mode == 2
+
+    def cc(self) -> tuple[str, ...]:
+        """The routing keys that the header CC names."""
+        listed = (self.properties.headers or EMPTY_TABLE).get("CC")
+        return tuple(key for key in listed if isinstance(key, str)) if isinstance(listed, list) else ()
 
 
 class Entry:

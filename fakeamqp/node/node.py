@@ -13,13 +13,14 @@ from fakeamqp.node.channels import Channel
 from fakeamqp.node.confirms import Awaiting, release
 from fakeamqp.node.connections import Connection
 from fakeamqp.node.consumers import Consumer
+from fakeamqp.node.dead_letter import dead_letter
 from fakeamqp.node.dispatch import dispatch
 from fakeamqp.node.facts import Fact
 from fakeamqp.node.journal import Journal
 from fakeamqp.node.lifecycle import delete_queue, end_connection
-from fakeamqp.node.messages import NO_EXPIRY_US, Entry
+from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.profile import Profile
-from fakeamqp.node.queues import Deliver, Effect, Expired, Queue, WakeAt
+from fakeamqp.node.queues import Deliver, Effect, GiveUp, Queue, WakeAt
 from fakeamqp.node.survival import survives, survives_entry
 from fakeamqp.node.timers import Timer, Timers
 from fakeamqp.node.vhosts import VirtualHost
@@ -27,6 +28,9 @@ from fakeamqp.spec.errors import HardError
 from fakeamqp.spec.methods import BasicDeliver, Method
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.tables import LongLong
+
+DEAD_LETTER_RETRY_US = 180_000_000
+"""How long a dead letter waits that could not be delivered (rabbit_fifo_dlx_worker.erl, settle_timeout)."""
 
 
 class Node:
@@ -167,9 +171,8 @@ class Node:
         self.journal.sync()
 
     def _interpret(self, queue: Queue, effect: Effect) -> None:
-        if type(effect) is Expired:
-            queue.drop(effect.entry)
-            self.retract_entry(effect.entry)
+        if type(effect) is GiveUp:
+            self.give_up(effect.entry, effect.reason)
         elif type(effect) is WakeAt:
             self._wake(queue, effect.at_us)
         else:
@@ -178,6 +181,7 @@ class Node:
     def _wake(self, queue: Queue, at_us: int) -> None:
         def wake() -> None:
             queue.wake_timer = None
+            queue.overtaker = None
             self.touch(queue)
 
         if queue.wake_timer is not None:
@@ -202,6 +206,45 @@ class Node:
             )
         )
 
+    def give_up(self, entry: Entry, reason: str) -> None:
+        """An entry that was taken dies, and goes to the dead letter exchange if its queue has one."""
+        queue = entry.queue
+        queue.drop(entry)
+        has_arrived = dead_letter(self, queue, entry.message, reason)
+        if has_arrived or not queue.settings.dead_letters_at_least_once:
+            self.retract_entry(entry)
+        else:
+            self.keep_discarded(entry, reason)
+
+    def keep_discarded(self, entry: Entry, reason: str) -> None:
+        """An entry that died waits for a place where its dead letter can go."""
+        queue = entry.queue
+        if not queue.discarded:
+            self.timers.at(self.now_us + DEAD_LETTER_RETRY_US, lambda: self._retry_dead_letters(queue))
+        queue.discarded[entry.position] = (entry, reason)
+        if queue.store is not None:
+            self.journal.discard_entry(queue.store, entry, reason)
+
+    def _retry_dead_letters(self, queue: Queue) -> None:
+        discarded = list(queue.discarded.values())
+        queue.discarded.clear()
+        for entry, reason in discarded:
+            if dead_letter(self, queue, entry.message, reason):
+                self.retract_entry(entry)
+            else:
+                self.keep_discarded(entry, reason)
+
+    def enqueue(self, queue: Queue, message: Message) -> Entry:
+        """Put a message into a queue, where the shorter of its own and the queue's time to live begins."""
+        expires_us = NO_EXPIRY_US
+        if queue.settings.message_ttl_ms is not None:
+            expires_us = self.now_us + queue.settings.message_ttl_ms * 1000
+        if message.properties.expiration is not None:
+            expires_us = min(expires_us, self.now_us + int(message.properties.expiration) * 1000)
+        entry = queue.enqueue(message, expires_us)
+        self.commit_entry(entry)
+        return entry
+
     def hand_out(self, entry: Entry, channel: Channel, consumer: Consumer | None, *, no_ack: bool) -> int:
         """An entry that was taken goes to a client; returns its delivery tag."""
         if no_ack:
@@ -212,10 +255,10 @@ class Node:
             self._mark_delivered(entry)
         return channel.hold(entry, consumer)
 
-    def delivered_properties(self, entry: Entry) -> BasicProperties:
+    def delivered_properties(self, entry: Entry, *, counts_from_zero: bool = False) -> BasicProperties:
         """A message's properties as a quorum queue's receiver gets them: with its returns counted in a header."""
         properties = entry.message.properties
-        if not (entry.deliveries or self.profile.quorum_counts_from_first_delivery):
+        if not (entry.deliveries or counts_from_zero):
             return properties
         return properties.replace(headers={**(properties.headers or {}), DELIVERY_COUNT: LongLong(entry.deliveries)})
 
@@ -235,11 +278,11 @@ class Node:
     def commit_entry(self, entry: Entry) -> None:
         """A message is in a queue from now on."""
         queue = entry.queue
-        queue.backlog.append(entry)
+        queue.admit(entry)
         if queue.store is not None and survives_entry(entry):
             entry.survives = True
             self.journal.add_entry(queue.store, entry)
-        if queue.had_consumer or entry.expires_us != NO_EXPIRY_US:
+        if queue.had_consumer or queue.is_limited or entry.expires_us != NO_EXPIRY_US:
             self.touch(queue)
 
     def retract_entry(self, entry: Entry) -> None:

@@ -40,8 +40,26 @@ class Profile(Record, frozen=True):
     """Whether tx.commit means the queues that existed at publish, and fails where one is gone."""
     checks_topics_in_cc: bool
     """Whether topic permissions also hold for the routing keys in CC and BCC."""
-    quorum_counts_from_first_delivery: bool
-    """Whether a quorum queue's first delivery carries `x-delivery-count: 0`."""
+    keeps_own_deaths: bool
+    """Whether the broker counts a message's deaths itself, or believes its x-death header."""
+    default_delivery_limit: int | None
+    """How often a quorum queue's message may come back where nothing else is said."""
+    negative_delivery_limit: int | None
+    """What a delivery limit below zero means."""
+    quorum_get_counts_from_zero: bool
+    """Whether what basic.get finds in a quorum queue carries `x-delivery-count: 0` if it never left."""
+    quorum_queues_have_priorities: bool
+    """Whether a quorum queue heeds the priorities of messages, and of waiting single active consumers."""
+    classic_queues_have_leaders: bool
+    """Whether a classic queue takes x-queue-leader-locator."""
+    leader_locators: tuple[str, ...]
+    """What x-queue-leader-locator may be."""
+    takes_any_master_locator: bool
+    """Whether x-queue-master-locator may be anything, or the channel dies of one that is not known."""
+    streams_have_filters: bool
+    """Whether a stream's x-stream-filter-size-bytes is checked."""
+    zero_priorities_are_one: bool
+    """Whether x-max-priority 0 means 1, or no priorities."""
     quorum_requeues_to_back: bool
     """Whether a quorum queue without a delivery limit puts returned messages behind all others."""
 
@@ -63,7 +81,16 @@ PROFILES: dict[str, Profile] = {
         checks_message_before_user_id=False,
         tx_keeps_queue_identity=False,
         checks_topics_in_cc=False,
-        quorum_counts_from_first_delivery=True,
+        keeps_own_deaths=False,
+        default_delivery_limit=None,
+        negative_delivery_limit=0,
+        quorum_get_counts_from_zero=True,
+        quorum_queues_have_priorities=False,
+        classic_queues_have_leaders=False,
+        leader_locators=("client-local", "balanced", "random", "least-leaders"),
+        takes_any_master_locator=False,
+        streams_have_filters=False,
+        zero_priorities_are_one=False,
         quorum_requeues_to_back=True,
     ),
     "4.0": Profile(
@@ -82,7 +109,16 @@ PROFILES: dict[str, Profile] = {
         checks_message_before_user_id=True,
         tx_keeps_queue_identity=True,
         checks_topics_in_cc=True,
-        quorum_counts_from_first_delivery=False,
+        keeps_own_deaths=True,
+        default_delivery_limit=20,
+        negative_delivery_limit=None,
+        quorum_get_counts_from_zero=False,
+        quorum_queues_have_priorities=True,
+        classic_queues_have_leaders=True,
+        leader_locators=("client-local", "balanced", "random", "least-leaders", "min-masters"),
+        takes_any_master_locator=True,
+        streams_have_filters=True,
+        zero_priorities_are_one=True,
         quorum_requeues_to_back=False,
     ),
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fakeamqp.node import erlang
 from fakeamqp.node.channels import Channel, Publication
 from fakeamqp.node.confirms import Awaiting
+from fakeamqp.node.dead_letter import dead_letter
 from fakeamqp.node.exchanges import Exchange, exchange_named
-from fakeamqp.node.messages import NO_EXPIRY_US, Message
+from fakeamqp.node.messages import Message
 from fakeamqp.node.permissions import check_exchange, check_topic
 from fakeamqp.node.queues import Queue
 from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
 
 MAX_EXPIRATION_MS = 315_360_000_000
 """Ten years, the most that RabbitMQ takes (rabbit_misc.erl, check_expiry)."""
+
+
+CC = "CC"
+BCC = "BCC"
+
+
+class Receipt(NamedTuple):
+    """What became of a message: how far the journal must be synced to be safe with it, and whether a queue refused."""
+
+    position: int
+    is_refused: bool
+
+
+DONE = Receipt(0, False)
 
 
 def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
@@ -40,7 +55,7 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
         if keys and node.profile.checks_topics_in_cc:
             for key in keys:
                 check_topic(node, channel, "write", exchange, key)
-    message = Message(exchange.name, method.routing_key, properties, method.body)
+    message = Message(exchange.name, method.routing_key, properties, method.body, further_keys=keys)
     if keys:
         queues = channel.vhost.route_all(exchange.name, (method.routing_key, *keys), properties.headers or EMPTY_TABLE)
     else:
@@ -49,30 +64,30 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))
         return
-    position = deliver(node, channel, message, queues, mandatory=method.mandatory)
+    receipt = deliver(node, channel, message, queues, mandatory=method.mandatory)
     if channel.confirms:
-        node.awaiting.append(Awaiting(position, channel, channel.next_publish_number))
+        node.awaiting.append(Awaiting(receipt.position, channel, channel.next_publish_number, receipt.is_refused))
         channel.next_publish_number += 1
 
 
-def deliver(node: Node, channel: Channel, message: Message, queues: tuple[Queue, ...], *, mandatory: bool) -> int:
-    """Put a message into its queues, or return it; answers how far the journal must be synced to be safe with it."""
+def deliver(node: Node, channel: Channel, message: Message, queues: tuple[Queue, ...], *, mandatory: bool) -> Receipt:
+    """Put a message into its queues, or return it."""
     if not queues:
         if mandatory:
             channel.send(
                 BasicReturn(312, "NO_ROUTE", message.exchange, message.routing_key, message.properties, message.body)
             )
-        return 0
-    expires_us = NO_EXPIRY_US
-    if message.properties.expiration is not None:
-        expires_us = node.now_us + int(message.properties.expiration) * 1000
+        return DONE
     position = 0
+    is_refused = False
     for queue in queues:
-        entry = queue.enqueue(message, expires_us)
-        node.commit_entry(entry)
-        if entry.survives:
+        if queue.refuses(message):
+            is_refused = True
+            if queue.settings.overflow == "reject-publish-dlx":
+                dead_letter(node, queue, message, "maxlen")
+        elif node.enqueue(queue, message).survives:
             position = node.journal.appended
-    return position
+    return Receipt(position, is_refused) if position or is_refused else DONE
 
 
 def _exchange_to_publish_to(node: Node, channel: Channel, method: BasicPublish) -> Exchange:
@@ -131,14 +146,10 @@ def _checked_expiration(expiration: str | None) -> int | None:
     return value
 
 
-CC = "CC"
-BCC = "BCC"
-
-
-def _sender_selected_keys(headers: Table) -> tuple[str, ...]:
+def _sender_selected_keys(headers: Table, names: tuple[str, ...] = (CC, BCC)) -> tuple[str, ...]:
     """The routing keys in CC and BCC. Source: rabbit_basic.erl, header_routes."""
     keys: list[str] = []
-    for name in (CC, BCC):
+    for name in names:
         if name not in headers:
             continue
         value = headers[name]

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakeamqp.node.arguments import QUEUE_TYPE, QUEUE_TYPES, parse_queue_arguments
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.facts import QueueFact
-from fakeamqp.node.lifecycle import delete_queue
+from fakeamqp.node.lifecycle import delete_queue, renew_lease
 from fakeamqp.node.names import queue_meant, refuse_reserved, stripped
-from fakeamqp.node.permissions import check_queue
+from fakeamqp.node.permissions import check_exchange, check_queue
+from fakeamqp.node.profile import Profile
+from fakeamqp.node.queue_arguments import (
+    QUEUE_TYPE,
+    QUEUE_TYPES,
+    check_queue_arguments,
+    check_stream_sizes,
+    checked_dead_letter_exchange,
+)
 from fakeamqp.node.queues import Queue, assert_equivalent_queue, assert_may_use, queue_named
-from fakeamqp.spec.errors import HardError, not_implemented, precondition_failed
+from fakeamqp.spec.errors import HardError, UnsupportedFeature, not_implemented, precondition_failed
 from fakeamqp.spec.methods import (
     QueueDeclare,
     QueueDeclareOk,
@@ -29,8 +36,21 @@ def declare(node: Node, channel: Channel, method: QueueDeclare) -> None:
     """queue.declare."""
     queue = _declare_passively(channel, method) if method.passive else _declare_actively(node, channel, method)
     channel.last_queue = queue.name
+    renew_lease(node, queue)
     if not method.nowait:
-        channel.send(QueueDeclareOk(queue.name, len(queue.backlog), len(queue.consumers)))
+        channel.send(QueueDeclareOk(queue.name, len(queue.backlog), _counted_consumers(node, queue)))
+
+
+def _counted_consumers(node: Node, queue: Queue) -> int:
+    """How many consumers queue.declare-ok tells.
+
+    Of a quorum queue those that are served, and whoever holds a message that basic.get found (observed).
+    """
+    if not queue.is_quorum:
+        return len(queue.consumers)
+    held = [each for connection in node.connections.values() for each in connection.channels.values()]
+    fetched = [each for channel in held for each in channel.unacked.values() if each.consumer is None]
+    return len(list(queue.consumers.served())) + sum(each.entry.queue is queue for each in fetched)
 
 
 def _declare_passively(channel: Channel, method: QueueDeclare) -> Queue:
@@ -56,21 +76,30 @@ def _declare_actively(node: Node, channel: Channel, method: QueueDeclare) -> Que
     if existing is not None:
         assert_equivalent_queue(existing.fact, fact, node.profile)
         return existing
-    _check_arguments(fact)
+    dead_letter_exchange = checked_dead_letter_exchange(fact.arguments, queue_named(name, vhost.name))
+    if dead_letter_exchange is not None:
+        check_queue(node, channel, "read", name)
+        check_exchange(node, channel, "write", dead_letter_exchange)
+    _check_arguments(fact, node.profile)
     node.commit(fact)
     return vhost.queues[name]
 
 
 def _check_server_named(queue_type: object) -> None:
-    if queue_type == "quorum":
-        raise precondition_failed("Cannot declare a server-named queue for type rabbit_quorum_queue")
+    if queue_type in NEVER_SERVER_NAMED:
+        raise precondition_failed(f"Cannot declare a server-named queue for type rabbit_{queue_type}_queue")
     if isinstance(queue_type, str) and queue_type not in QUEUE_TYPES:
         raise HardError(541, "", names_method=False)  # RabbitMQ's channel dies of it (observed)
 
 
-def _check_arguments(fact: QueueFact) -> None:
+NEVER_SERVER_NAMED = ("quorum", "stream")
+
+
+def _check_arguments(fact: QueueFact, profile: Profile) -> None:
     where = queue_named(fact.name, fact.vhost)
-    if parse_queue_arguments(fact.arguments, where).queue_type == "quorum":
+    check_queue_arguments(fact.arguments, profile, where)
+    queue_type = fact.arguments.get(QUEUE_TYPE)
+    if queue_type in NEVER_SERVER_NAMED:
         refused = {
             "auto-delete": fact.auto_delete,
             "exclusive-owner": fact.owner is not None,
@@ -79,6 +108,9 @@ def _check_arguments(fact: QueueFact) -> None:
         for reason, applies in refused.items():
             if applies:
                 raise precondition_failed(f"invalid property '{reason}' for {where}")
+    if queue_type == "stream":
+        check_stream_sizes(fact.arguments, profile)
+        raise UnsupportedFeature(f"{where}: fakeamqp has no streams yet; declare it classic or quorum")
 
 
 def purge(node: Node, channel: Channel, method: QueuePurge) -> None:
@@ -87,7 +119,7 @@ def purge(node: Node, channel: Channel, method: QueuePurge) -> None:
     check_queue(node, channel, "read", name)
     queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
-    purged = queue.backlog.clear()
+    purged = queue.clear()
     for entry in purged:
         node.retract_entry(entry)
     if not method.nowait:

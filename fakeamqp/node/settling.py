@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakeamqp.node.channels import Channel, Settlement, Unacked
+from fakeamqp.node.channels import Channel, Outcome, Settlement, Unacked
 from fakeamqp.spec.errors import not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
@@ -15,26 +15,30 @@ if TYPE_CHECKING:
 
 def ack(node: Node, channel: Channel, method: BasicAck) -> None:
     """basic.ack."""
-    _decide(node, channel, channel.pick(method.delivery_tag, method.multiple), requeue=False)
+    _decide(node, channel, channel.pick(method.delivery_tag, method.multiple), Outcome.ACKNOWLEDGED)
 
 
 def nack(node: Node, channel: Channel, method: BasicNack) -> None:
     """basic.nack, RabbitMQ's extension of reject to several deliveries."""
-    _decide(node, channel, channel.pick(method.delivery_tag, method.multiple), requeue=method.requeue)
+    _decide(node, channel, channel.pick(method.delivery_tag, method.multiple), _refusal(method.requeue))
 
 
 def reject(node: Node, channel: Channel, method: BasicReject) -> None:
     """basic.reject."""
-    _decide(node, channel, channel.pick(method.delivery_tag, False), requeue=method.requeue)
+    _decide(node, channel, channel.pick(method.delivery_tag, False), _refusal(method.requeue))
 
 
-def _decide(node: Node, channel: Channel, deliveries: list[Unacked], *, requeue: bool) -> None:
+def _refusal(requeue: bool) -> Outcome:
+    return Outcome.REQUEUED if requeue else Outcome.REJECTED
+
+
+def _decide(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
     if channel.transaction is not None:
-        channel.transaction.settlements.append(Settlement(deliveries, requeue))
+        channel.transaction.settlements.append(Settlement(deliveries, outcome))
     elif len(deliveries) == 1:
-        _settle_group(node, channel, deliveries, requeue)
+        _settle_group(node, channel, deliveries, outcome)
     else:
-        settle_deliveries(node, channel, deliveries, requeue=requeue)
+        settle_deliveries(node, channel, deliveries, outcome)
 
 
 def recover(node: Node, channel: Channel, method: BasicRecover) -> None:
@@ -47,10 +51,10 @@ def recover_async(node: Node, channel: Channel, method: BasicRecoverAsync | Basi
     """basic.recover-async, the same without an answer."""
     if not method.requeue:
         raise not_implemented("requeue=false")
-    settle_deliveries(node, channel, channel.pick(0, True), requeue=True)
+    settle_deliveries(node, channel, channel.pick(0, True), Outcome.REQUEUED)
 
 
-def settle_deliveries(node: Node, channel: Channel, deliveries: list[Unacked], *, requeue: bool) -> None:
+def settle_deliveries(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
     """Do what a client decided, and let consumers that this sets free take more.
 
     Deliveries of different queues and consumers are settled one group after the other, by name, and each queue runs
@@ -61,11 +65,11 @@ def settle_deliveries(node: Node, channel: Channel, deliveries: list[Unacked], *
         consumer = "" if each.consumer is None else each.consumer.tag
         groups.setdefault((each.entry.queue.name, consumer), []).append(each)
     for key in sorted(groups):
-        _settle_group(node, channel, groups[key], requeue)
+        _settle_group(node, channel, groups[key], outcome)
         node.run_queues()
 
 
-def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], requeue: bool) -> None:
+def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
     for each in deliveries:
         receiver = each.consumer
         if receiver is not None:
@@ -79,17 +83,19 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], reque
         queue = entry.queue
         if queue.is_deleted:
             continue
-        if requeue:
-            _requeue(node, entry, to_back=node.profile.quorum_requeues_to_back)
-        else:
+        if outcome is Outcome.ACKNOWLEDGED:
             queue.drop(entry)
             if entry.survives:
                 node.retract_entry(entry)
+        elif outcome is Outcome.REQUEUED:
+            _requeue(node, entry, to_back=node.profile.quorum_requeues_to_back)
+        else:
+            node.give_up(entry, "rejected")
     queues = [deliveries[0].entry.queue]
     if channel.global_prefetch:
         queues += [consumer.queue for consumer in channel.consumers.values()]
     for queue in queues:
-        if queue.consumers.unpark(channel) or requeue:
+        if queue.consumers.unpark(channel) or outcome is Outcome.REQUEUED:
             node.touch(queue)
 
 
@@ -109,9 +115,11 @@ def _requeue(node: Node, entry: Entry, *, to_back: bool) -> None:
         queue.put_back(entry)
         return
     entry.deliveries += 1
-    if to_back:
+    if queue.delivery_limit is not None and entry.deliveries > queue.delivery_limit:
+        node.give_up(entry, "delivery_limit")
+    elif to_back and queue.settings.delivery_limit is None:
         queue.drop(entry)
         node.retract_entry(entry)
         node.commit_entry(queue.renewed(entry))
     else:
-        queue.put_first(entry)
+        queue.put_back(entry)

@@ -50,10 +50,11 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
     for publication in transaction.publications:
         queues = _queues_now(node, channel, publication)
         gone = node.profile.tx_keeps_queue_identity and len(queues) < len(publication.queues)
-        deliver(node, channel, publication.message, queues, mandatory=publication.mandatory and not gone)
-        is_complete = is_complete and not gone
+        mandatory = publication.mandatory and not gone
+        receipt = deliver(node, channel, publication.message, queues, mandatory=mandatory)
+        is_complete = is_complete and not gone and not receipt.is_refused
     for settlement in transaction.settlements:
-        settle_deliveries(node, channel, settlement.deliveries, requeue=settlement.requeue)
+        settle_deliveries(node, channel, settlement.deliveries, settlement.outcome)
     if not is_complete:
         raise precondition_failed("partial tx completion")
     channel.is_committing = True

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 import fakeamqp
-from fakeamqp.spec.methods import BasicDeliver, Method, QueueDeclare
+from fakeamqp.spec.methods import BasicDeliver, BasicGetOk, Method, QueueDeclare
 from fakeamqp.testing.direct import DirectConnection, connect
 from tests.model._queue_model import ModelChannel, ModelMessage, ModelQueue
 
@@ -22,7 +22,7 @@ class QueueBench(RuleBasedStateMachine):
 
     def set_up(self, version: str) -> None:
         self.broker = fakeamqp.Broker(version=version)
-        self.counts_from_first = version == "3.10"
+        self.get_counts_from_zero = version == "3.10"
         self.numbers = itertools.count(1)
         self.delivered: set[bytes] = set()
         """What the last method brought to consumers."""
@@ -30,6 +30,7 @@ class QueueBench(RuleBasedStateMachine):
             name: ModelQueue(name, name != "transient", name == "quorum", name == "quorum" and version == "3.10")
             for name in QUEUES
         }
+        self.queues["quorum"].delivery_limit = {"3.10": None, "4.0": 20}[version]
         self.channels = [ModelChannel() for _ in PLACES]
 
     def open(self) -> None:
@@ -110,7 +111,8 @@ class QueueBench(RuleBasedStateMachine):
         """What a client is given is what was published, and tells how often it came back."""
         assert method.body == message.body
         assert method.redelivered == message.redelivered
-        counted = queue.is_quorum and (self.counts_from_first or message.returns)
+        counts_from_zero = isinstance(method, BasicGetOk) and self.get_counts_from_zero
+        counted = queue.is_quorum and (counts_from_zero or message.returns)
         assert (method.properties.headers or {}) == ({"x-delivery-count": message.returns} if counted else {})
 
     @property

@@ -35,6 +35,8 @@ class ModelQueue:
     is_quorum: bool
     returns_to_back: bool
     """Whether a message that its consumer returns goes behind all others."""
+    delivery_limit: int | None = None
+    """How often a message may come back."""
     returned: list[ModelMessage] = field(default_factory=list)
     arrivals: list[ModelMessage] = field(default_factory=list)
     count: int = 0
@@ -63,6 +65,8 @@ class ModelQueue:
         """A message that was taken is ready again."""
         message.redelivered = True
         message.returns += 1
+        if self.delivery_limit is not None and message.returns > self.delivery_limit:
+            return
         if may_go_to_back and self.returns_to_back:
             self.arrivals.append(message)
             return

@@ -7,8 +7,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
 from tests.rules._consuming import Consumer, round_trip
+from tests.rules._kinds import declare, publish
 from tests.rules._queues import Connect, ready, wait_until_ready
-from tests.rules_to_come._kinds import declare, publish
 
 TEXT = (
     "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 1000 ms. "

@@ -8,8 +8,8 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed, connection_closed
+from tests.rules._kinds import declare, publish
 from tests.rules._queues import missing
-from tests.rules_to_come._kinds import declare, publish
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 from tests.expect import channel_closed, connection_closed
 from tests.rules._consuming import round_trip
 from tests.rules._helpers import wait_for
+from tests.rules._kinds import declare, publish
 from tests.rules._queues import Connect
-from tests.rules_to_come._kinds import declare, publish
 
 
 @pytest.fixture

@@ -304,20 +304,6 @@ def test_an_adapter_of_a_users_says_so_too(broker: Broker) -> None:
         Mine.create_connection([pika.ConnectionParameters()], lambda result: None)
 
 
-@pytest.mark.parametrize("argument", ["x-message-ttl", "x-expires", "x-max-length", "x-dead-letter-exchange"])
-def test_an_unsupported_queue_argument_changes_nothing(
-    broker: Broker, connection: pika.BlockingConnection, argument: str
-) -> None:
-    channel = connection.channel()
-    with pytest.raises(UnsupportedFeature, match=re.escape(f"'{argument}'")):
-        channel.queue_declare("orders", arguments={argument: 1})
-    assert broker.list_queues() == []
-    channel.queue_declare("orders")
-    channel.basic_publish("", "orders", b"one")
-    assert channel.basic_get("orders", auto_ack=True)[2] == b"one"
-    connection.close()
-
-
 def test_the_in_memory_loop_watches_no_file_descriptors(broker: Broker, channel: BlockingChannel) -> None:
     with pytest.raises(UnsupportedFeature, match="use call_later instead"):
         IOLoop().add_handler(0, lambda fd, events: None, IOLoop.READ)

@@ -36,7 +36,7 @@ def queue_fact(name: str = "orders", **changes: Any) -> QueueFact:
 
 def make_queue(name: str = "orders", **changes: Any) -> Queue:
     """A queue that is not on disk."""
-    return Queue(queue_fact(name, **changes), None)
+    return Queue(queue_fact(name, **changes), None, profile_of("4.0"))
 
 
 def message(body: bytes = b"", properties: BasicProperties = PERSISTENT) -> Message:
@@ -48,7 +48,7 @@ def fill(queue: Queue, *bodies: bytes, expires_us: int = NO_EXPIRY_US) -> list[E
     """Put messages into a queue; its entries for them."""
     entries = [queue.enqueue(message(body), expires_us) for body in bodies]
     for entry in entries:
-        queue.backlog.append(entry)
+        queue.admit(entry)
     return entries
 
 
@@ -74,6 +74,7 @@ def make_consumer(
         no_ack=no_ack,
         exclusive=False,
         prefetch_count=prefetch_count,
+        priority=0,
         arguments={},
     )
     channel.consumers[tag] = consumer

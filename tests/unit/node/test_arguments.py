@@ -9,11 +9,9 @@ import pytest
 from fakeamqp.node.arguments import (
     UNSUPPORTED_CONSUMER_ARGUMENTS,
     UNSUPPORTED_EXCHANGE_TYPES,
-    UNSUPPORTED_QUEUE_ARGUMENTS,
     assert_equivalent,
     assert_equivalent_arguments,
     parse_alternate_exchange,
-    parse_queue_arguments,
 )
 from fakeamqp.spec.errors import SoftError, UnsupportedFeature
 from fakeamqp.spec.methods import (
@@ -28,40 +26,8 @@ from tests.unit.node._parts import Session, make_node
 QUEUE = "queue 'orders' in vhost '/'"
 
 
-class TestQueueTypes:
-    @pytest.mark.parametrize("arguments", [{}, {"x-queue-type": "classic"}, {"x-color": "blue"}])
-    def test_a_queue_is_classic_unless_it_says_otherwise(self, arguments: dict[str, Any]) -> None:
-        assert parse_queue_arguments(arguments, QUEUE).queue_type == "classic"
-
-    def test_a_queue_may_be_a_quorum_queue(self) -> None:
-        assert parse_queue_arguments({"x-queue-type": "quorum"}, QUEUE).queue_type == "quorum"
-
-    @pytest.mark.parametrize(
-        ("queue_type", "text"),
-        [
-            ("fast", f"invalid arg 'x-queue-type' for {QUEUE}: \"unsupported queue type 'fast'\""),
-            (5, f"invalid arg 'x-queue-type' for {QUEUE}: {{unacceptable_type,signedint}}"),
-        ],
-    )
-    def test_another_type_is_refused(self, queue_type: Any, text: str) -> None:
-        with pytest.raises(SoftError) as refused:
-            parse_queue_arguments({"x-queue-type": queue_type}, QUEUE)
-        assert refused.value.text == f"PRECONDITION_FAILED - {text}"
-
-    def test_streams_are_not_supported(self) -> None:
-        with pytest.raises(UnsupportedFeature, match=r"orders.*no stream queues yet; declare it classic or quorum"):
-            parse_queue_arguments({"x-queue-type": "stream"}, QUEUE)
-
-
 class TestUnsupported:
     """What RabbitMQ can and fakeamqp cannot do changes nothing, and says so."""
-
-    @pytest.mark.parametrize("argument", sorted(UNSUPPORTED_QUEUE_ARGUMENTS))
-    def test_queue_arguments(self, argument: str) -> None:
-        session = Session(make_node())
-        with pytest.raises(UnsupportedFeature, match=f"queue 'orders' in vhost '/': .*{argument}.*leave it out"):
-            session.send(QueueDeclare("orders", arguments={argument: 1}), 0)
-        assert session.call(QueueDeclare("orders"), 0) == QueueDeclareOk("orders", 0, 0)
 
     @pytest.mark.parametrize("argument", sorted(UNSUPPORTED_CONSUMER_ARGUMENTS))
     def test_consumer_arguments(self, argument: str) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
-from fakeamqp.node.backlog import Backlog
+from fakeamqp.node.backlog import Backlog, Line, PriorityBacklog, QuorumBacklog
 from tests.unit.node._parts import fill, make_queue
 
 
-def filled(count: int) -> Backlog:
+def filled(count: int) -> Line:
     queue = make_queue()
     fill(queue, *(b"" for _ in range(count)))
+    assert isinstance(queue.backlog, Line)
     return queue.backlog
 
 
-def positions(backlog: Backlog) -> list[int]:
+def positions(backlog: Line) -> list[int]:
     backlog.check()
     return [entry.position for entry in backlog]
 
@@ -34,8 +36,9 @@ def test_the_head_is_what_is_popped_next() -> None:
     assert backlog.pop() is head
 
 
-def test_an_empty_backlog_has_no_head() -> None:
-    backlog = Backlog()
+@pytest.mark.parametrize("kind", [Line, lambda: PriorityBacklog(5), lambda: QuorumBacklog(has_levels=True)])
+def test_an_empty_backlog_has_no_head(kind: Callable[[], Backlog]) -> None:
+    backlog = kind()
     assert backlog.head() is None
     with pytest.raises(IndexError):
         backlog.pop()
@@ -53,20 +56,9 @@ def test_what_is_put_back_has_its_old_place() -> None:
     assert positions(backlog) == [1, 2, 3]
 
 
-def test_what_is_put_first_comes_in_the_order_of_returning_before_all_arrivals() -> None:
-    backlog = filled(4)
-    first, second, third = (backlog.pop() for _ in range(3))
-    for entry in (third, first, second):
-        backlog.put_first(entry)
-    assert positions(backlog) == [2, 0, 1, 3]
-    assert backlog.head() is third
-    assert [backlog.pop() for _ in range(3)] == [third, first, second]
-
-
-@pytest.mark.parametrize("way_back", ["put_back", "put_first"])
-def test_clear_takes_everything_in_order(way_back: str) -> None:
+def test_clear_takes_everything_in_order() -> None:
     backlog = filled(3)
-    getattr(backlog, way_back)(backlog.pop())
+    backlog.put_back(backlog.pop())
     assert [entry.position for entry in backlog.clear()] == [0, 1, 2]
     assert len(backlog) == 0
     assert backlog.clear() == []
@@ -91,6 +83,24 @@ def test_a_backlog_is_a_sorted_list_whatever_comes_and_goes(seed: int) -> None:
             queue.backlog.put_back(entry)
             ready = sorted([*ready, entry.position])
         assert positions(queue.backlog) == ready
+
+
+class TestQuorum:
+    """The backlog of a quorum queue."""
+
+    def test_what_returned_comes_first_in_the_order_of_returning(self) -> None:
+        backlog = QuorumBacklog(has_levels=False)
+        assert backlog.head() is None
+        for entry in filled(4):
+            backlog.append(entry)
+        first, second, third = (backlog.pop() for _ in range(3))
+        for entry in (third, first, second):
+            backlog.put_back(entry)
+        assert [entry.position for entry in backlog] == [2, 0, 1, 3]
+        assert backlog.head() is third
+        assert [entry.position for entry in backlog.clear()] == [2, 0, 1, 3]
+        assert len(backlog) == 0
+        backlog.check()
 
 
 def test_two_entries_at_one_place_are_noticed() -> None:

@@ -7,7 +7,7 @@ import pytest
 from fakeamqp.node.profile import PROFILES
 from fakeamqp.node.queues import (
     Deliver,
-    Expired,
+    GiveUp,
     Queue,
     Unused,
     WakeAt,
@@ -58,12 +58,12 @@ class TestDelivering:
         assert bodies(queue) == [b"1", b"2", b"3"]
         assert queue.unacked == {}
 
-    def test_what_is_put_first_comes_before_all_that_never_left(self) -> None:
+    def test_what_comes_back_to_a_quorum_queue_comes_before_all_that_never_left(self) -> None:
         queue = make_queue(arguments=QUORUM)
         fill(queue, b"1", b"2", b"3")
         first, second = queue.take(), queue.take()
-        queue.put_first(second)
-        queue.put_first(first)
+        queue.put_back(second)
+        queue.put_back(first)
         assert bodies(queue) == [b"2", b"1", b"3"]
 
     def test_what_is_renewed_is_behind_all_others_with_its_history(self) -> None:
@@ -73,7 +73,7 @@ class TestDelivering:
         entry.is_redelivered, entry.deliveries = True, 2
         queue.drop(entry)
         new = queue.renewed(entry)
-        queue.backlog.append(new)
+        queue.admit(new)
         assert bodies(queue) == [b"2", b"1"]
         assert (new.is_redelivered, new.deliveries) == (True, 2)
 
@@ -82,7 +82,7 @@ class TestExpiry:
     def test_a_head_whose_time_is_up_expires(self) -> None:
         queue = make_queue()
         (entry,) = fill(queue, b"1", expires_us=10)
-        assert queue.run(10) == [Expired(entry)]
+        assert queue.run(10) == [GiveUp(entry, "expired")]
 
     def test_a_head_with_time_left_wants_to_be_looked_at_then(self) -> None:
         queue = make_queue()
@@ -101,7 +101,7 @@ class TestExpiry:
         consumer = make_consumer(queue)
         (brief,) = fill(queue, b"brief", expires_us=10)
         (lasting,) = fill(queue, b"lasting")
-        assert queue.run(11) == [Expired(brief), Deliver(consumer, lasting)]
+        assert queue.run(11) == [GiveUp(brief, "expired"), Deliver(consumer, lasting)]
 
     def test_a_head_that_expires_now_still_goes_to_a_consumer_that_is_free(self) -> None:
         queue = make_queue()

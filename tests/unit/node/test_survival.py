@@ -18,6 +18,7 @@ from fakeamqp.node.facts import (
 )
 from fakeamqp.node.journal import QueueStore
 from fakeamqp.node.node import Node
+from fakeamqp.node.profile import PROFILES
 from fakeamqp.node.queues import Queue
 from fakeamqp.node.survival import is_redelivered_after_restart, survives, survives_entry
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
@@ -79,7 +80,7 @@ def test_a_binding_survives_with_both_its_ends(node: Node, kind: str, source: st
     ids=["persistent", "transient", "no delivery mode", "transient queue", "quorum queue"],
 )
 def test_messages(arguments: dict[str, Any], is_kept: bool, properties: BasicProperties, expected: bool) -> None:
-    queue = Queue(queue_fact(arguments=arguments), QueueStore(("/", "orders")) if is_kept else None)
+    queue = Queue(queue_fact(arguments=arguments), QueueStore(("/", "orders")) if is_kept else None, PROFILES["4.0"])
     assert survives_entry(queue.enqueue(message(b"", properties), 0)) is expected
 
 

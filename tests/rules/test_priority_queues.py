@@ -12,8 +12,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
 from tests.rules._consuming import Consumer
+from tests.rules._kinds import drain, send
 from tests.rules._queues import ready, wait_until_ready
-from tests.rules_to_come._kinds import drain, send
 
 
 def declare(channel: BlockingChannel, queue: str = "orders", priority: int = 5, **arguments: Any) -> str:

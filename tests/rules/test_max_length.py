@@ -10,8 +10,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.rules._consuming import Consumer
 from tests.rules._helpers import get_all, wait_for
+from tests.rules._limits import LetTimePass, declare, publish
 from tests.rules._queues import ready
-from tests.rules_to_come._limits import LetTimePass, declare, publish
 
 
 @pytest.mark.parametrize("overflow", [{}, {"overflow": "drop-head"}])

@@ -10,8 +10,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.rules._consuming import Consumer
 from tests.rules._helpers import wait_for
+from tests.rules._kinds import declare, drain, publish, x_death
 from tests.rules._queues import Connect, consumers, ready, wait_until_ready
-from tests.rules_to_come._kinds import declare, drain, publish, x_death
 
 GRAVE = {"dead_letter_exchange": "", "dead_letter_routing_key": "grave"}
 

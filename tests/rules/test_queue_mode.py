@@ -8,7 +8,7 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
-from tests.rules_to_come._limits import get_all, inequivalent, invalid, not_for_classic_queues, publish
+from tests.rules._limits import get_all, inequivalent, invalid, not_for_classic_queues, publish
 
 LOCATOR = "x-queue-leader-locator"
 

@@ -13,8 +13,8 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.rules._consuming import Consumer
+from tests.rules._kinds import declare, drain, send
 from tests.rules._queues import ready
-from tests.rules_to_come._kinds import declare, drain, send
 
 
 @pytest.fixture
@@ -67,6 +67,12 @@ def test_all_high_ones_are_equal(channel: BlockingChannel, queue: str) -> None:
 def test_every_third_is_a_normal_one(channel: BlockingChannel, queue: str, high: int, normal: int, order: str) -> None:
     send(channel, queue, *["0a"] * normal, *["9a"] * high)
     assert levels(drain(channel, queue, high + normal)) == order
+
+
+@pytest.mark.only("4.0")
+def test_a_normal_one_does_not_overtake_high_ones_that_came_before_it(channel: BlockingChannel, queue: str) -> None:
+    send(channel, queue, "9a", "9b", "9c", "0d", "9e")
+    assert drain(channel, queue, 5) == ["9a", "9b", "9c", "9e", "0d"]
 
 
 @pytest.mark.only("4.0")

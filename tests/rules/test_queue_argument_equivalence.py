@@ -13,8 +13,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.compat import long
 
 from tests.expect import channel_closed
+from tests.rules._limits import inequivalent
 from tests.rules._queues import cut
-from tests.rules_to_come._limits import inequivalent
 
 VALUES = {
     "x-expires": (600000, 700000),

@@ -13,8 +13,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.compat import long
 
 from tests.expect import channel_closed
+from tests.rules._limits import invalid, not_for_classic_queues
 from tests.rules._queues import cut
-from tests.rules_to_come._limits import invalid, not_for_classic_queues
 
 MILLENNIUM = datetime.datetime(2000, 1, 1)
 TYPES = {

@@ -6,7 +6,7 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.rules._helpers import get_all
-from tests.rules_to_come._limits import TO_DEAD, declare, publish, reject, wait_until_ready
+from tests.rules._limits import TO_DEAD, declare, publish, reject, wait_until_ready
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.compat import long
 
-from tests.rules._queues import ready
-from tests.rules_to_come._limits import (
+from tests.rules._limits import (
     TO_DEAD,
     LetTimePass,
     dead_letter,
@@ -21,6 +20,7 @@ from tests.rules_to_come._limits import (
     wait_for_message,
     wait_until_ready,
 )
+from tests.rules._queues import ready
 
 FIRST = ["count", "reason", "queue", "time", "exchange", "routing-keys"]
 

@@ -11,8 +11,8 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.rules._consuming import Consumer, round_trip
+from tests.rules._kinds import assert_shares, declare, drain, publish
 from tests.rules._queues import wait_until_ready
-from tests.rules_to_come._kinds import assert_shares, declare, drain, publish
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
 from tests.rules._consuming import Consumer
+from tests.rules._kinds import assert_shares, declare, publish
 from tests.rules._queues import missing, wait_until_ready
-from tests.rules_to_come._kinds import assert_shares, declare, publish
 
 pytestmark = pytest.mark.parametrize("kind", ["classic", "quorum"])
 

@@ -10,9 +10,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.rules._consuming import Consumer, round_trip
 from tests.rules._helpers import get_all, wait_for
-from tests.rules._publishing import Arrivals, collect_returns, returned_so_far
-from tests.rules._queues import ready
-from tests.rules_to_come._limits import (
+from tests.rules._limits import (
     TO_DEAD,
     Connect,
     LetTimePass,
@@ -22,6 +20,8 @@ from tests.rules_to_come._limits import (
     wait_for_message,
     wait_until_ready,
 )
+from tests.rules._publishing import Arrivals, collect_returns, returned_so_far
+from tests.rules._queues import ready
 
 
 @pytest.fixture

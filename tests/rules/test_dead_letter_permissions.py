@@ -8,8 +8,8 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
+from tests.rules._limits import Connect, declare, reject, wait_for_message
 from tests.rules._users import User, refused
-from tests.rules_to_come._limits import Connect, declare, reject, wait_for_message
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from tests.rules_to_come._limits import TO_DEAD, dead_letter, declare, publish, wait_for_message
+from tests.rules._limits import TO_DEAD, dead_letter, declare, publish, wait_for_message
 
 MILLENNIUM = datetime.datetime(2000, 1, 1)
 SUPPLIED = {

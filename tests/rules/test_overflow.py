@@ -11,9 +11,9 @@ from pika.adapters.blocking_connection import BlockingChannel
 from tests.expect import channel_closed
 from tests.rules._consuming import Consumer
 from tests.rules._helpers import get_all, wait_for
+from tests.rules._limits import LetTimePass, declare, publish, wait_for_message
 from tests.rules._publishing import Arrivals, collect_returns, returned_so_far
 from tests.rules._queues import ready
-from tests.rules_to_come._limits import LetTimePass, declare, publish, wait_for_message
 
 REJECT = {"overflow": "reject-publish"}
 REJECT_DLX = {"overflow": "reject-publish-dlx"}

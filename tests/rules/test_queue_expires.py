@@ -12,8 +12,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 from tests.expect import channel_closed
 from tests.rules._consuming import Consumer
 from tests.rules._helpers import get_all
+from tests.rules._limits import Connect, LetTimePass, declare, publish, ready
 from tests.rules._queues import missing
-from tests.rules_to_come._limits import Connect, LetTimePass, declare, publish, ready
 
 Use = Callable[[BlockingChannel], Any]
 

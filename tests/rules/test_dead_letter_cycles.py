@@ -8,8 +8,8 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.rules._helpers import get_all
+from tests.rules._limits import LetTimePass, declare, publish, reject, wait_for_message, wait_until_ready
 from tests.rules._queues import ready
-from tests.rules_to_come._limits import LetTimePass, declare, publish, reject, wait_for_message, wait_until_ready
 
 
 def chain(channel: BlockingChannel, *queues: tuple[str, dict[str, Any]]) -> None:

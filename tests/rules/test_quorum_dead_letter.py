@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
+from tests.rules._kinds import declare, drain, publish, x_death
 from tests.rules._queues import ready, wait_until_ready
-from tests.rules_to_come._kinds import declare, drain, publish, x_death
 
 STRATEGIES: dict[str, dict[str, Any]] = {
     "none given": {},

@@ -1,0 +1,154 @@
+"""Dead-lettering: what becomes of messages that a queue gives up.
+
+Source: rabbit_dead_letter.erl; what 3.10 and 4.0 write into the headers was observed.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+from fakeamqp.node.messages import Death, Message
+from fakeamqp.node.profile import Profile
+from fakeamqp.node.queues import Queue
+from fakeamqp.spec.tables import EMPTY_TABLE, LongLong, Table
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+
+X_DEATH = "x-death"
+CC = "CC"
+
+
+def dead_letter(node: Node, queue: Queue, message: Message, reason: str) -> bool:
+    """Publish a message that a queue has given up to the queue's dead letter exchange, if there is one.
+
+    Returns whether it has arrived wherever it should go, and that is somewhere.
+    """
+    settings = queue.settings
+    if settings.dead_letter_exchange is None:
+        return False
+    vhost = node.vhosts[queue.fact.vhost]
+    exchange = vhost.exchanges.get(settings.dead_letter_exchange)
+    if exchange is None:
+        return False
+    dead = _dead(node, queue, message, reason)
+    keys = (dead.routing_key, *dead.further_keys)
+    targets = vhost.route_all(exchange.name, keys, dead.properties.headers or EMPTY_TABLE)
+    has_arrived = bool(targets)
+    for target in targets:
+        if reason != "rejected" and _is_cycle(target.name, dead.deaths):
+            continue
+        if target.refuses(dead):
+            has_arrived = False
+        else:
+            node.enqueue(target, dead)
+    return has_arrived
+
+
+def _is_cycle(queue: str, deaths: tuple[Death, ...]) -> bool:
+    """Whether a message has been in a queue before, and has come round without anybody rejecting it."""
+    for death in deaths:
+        if death.reason == "rejected":
+            return False
+        if death.queue == queue:
+            return True
+    return False
+
+
+def _dead(node: Node, queue: Queue, message: Message, reason: str) -> Message:
+    profile = node.profile
+    properties = message.properties
+    known = message.deaths if profile.keeps_own_deaths else _deaths_in(properties.headers or EMPTY_TABLE)
+    deaths = _with_death(node, queue, message, reason, known)
+    new_key = queue.settings.dead_letter_routing_key
+    headers = dict(properties.headers or EMPTY_TABLE)
+    if new_key is not None and not profile.keeps_own_deaths:
+        headers.pop(CC, None)
+    is_first = not known if profile.keeps_own_deaths else X_DEATH not in headers
+    headers |= _death_headers(deaths, profile, is_first=is_first)
+    changed = properties.replace(headers=dict(sorted(headers.items())), expiration=None)
+    return Message(
+        queue.settings.dead_letter_exchange or "",
+        message.routing_key if new_key is None else new_key,
+        changed,
+        message.body,
+        further_keys=message.further_keys if new_key is None else (),
+        deaths=deaths,
+    )
+
+
+def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: tuple[Death, ...]) -> tuple[Death, ...]:
+    """The deaths so far and this one: the latest first, and those of one queue and reason counted."""
+    same = [death for death in known if (death.queue, death.reason) == (queue.name, reason)]
+    others = [death for death in known if (death.queue, death.reason) != (queue.name, reason)]
+    if not node.profile.keeps_own_deaths:
+        others.reverse()  # observed: 3.10 turns the older ones round each time
+    if same:
+        return (same[0].replace(count=same[0].count + 1, is_sorted=not node.profile.keeps_own_deaths), *others)
+    death = Death(
+        queue.name,
+        reason,
+        1,
+        node.now_us // 1_000_000,
+        message.exchange,
+        (message.routing_key, *message.cc()),
+        message.properties.expiration,
+        is_sorted=bool(known) and not node.profile.keeps_own_deaths,
+    )
+    return (death, *others)
+
+
+def _death_headers(deaths: tuple[Death, ...], profile: Profile, *, is_first: bool) -> Table:
+    latest = deaths[0]
+    made: Table = {}
+    if is_first:
+        made |= _summary("first", latest)
+    if profile.keeps_own_deaths:
+        made |= _summary("last", latest)
+    made[X_DEATH] = [_entry(death, profile) for death in deaths]
+    return made
+
+
+def _summary(which: str, death: Death) -> Table:
+    return {
+        f"x-{which}-death-exchange": death.exchange,
+        f"x-{which}-death-queue": death.queue,
+        f"x-{which}-death-reason": death.reason,
+    }
+
+
+def _entry(death: Death, profile: Profile) -> Table:
+    expiration = {} if death.original_expiration is None else {"original-expiration": death.original_expiration}
+    entry: Table = {
+        "count": LongLong(death.count),
+        "reason": death.reason,
+        "queue": death.queue,
+        "time": datetime.datetime.fromtimestamp(death.time_s, datetime.timezone.utc),
+        "exchange": death.exchange,
+        "routing-keys": list(death.routing_keys),
+    }
+    entry = {**expiration, **entry} if profile.keeps_own_deaths else {**entry, **expiration}
+    return dict(sorted(entry.items())) if death.is_sorted else entry
+
+
+def _deaths_in(headers: Table) -> tuple[Death, ...]:
+    """What a message's own x-death says; 3.10 believes it, also where a publisher has written it."""
+    found = headers.get(X_DEATH)
+    if not isinstance(found, list):
+        return ()
+    return tuple(_death_in(entry) for entry in found if isinstance(entry, dict))
+
+
+def _death_in(entry: dict[str, Any]) -> Death:
+    time = entry.get("time")
+    return Death(
+        queue=entry.get("queue", ""),
+        reason=entry.get("reason", ""),
+        count=int(entry.get("count", 0)),
+        time_s=int(time.timestamp()) if isinstance(time, datetime.datetime) else 0,
+        exchange=entry.get("exchange", ""),
+        routing_keys=tuple(entry.get("routing-keys", ())),
+        original_expiration=entry.get("original-expiration"),
+        is_sorted=list(entry) == sorted(entry),
+    )
