@@ -44,6 +44,12 @@ class Target(Protocol):
     def crash(self) -> None:
         """Kill the node."""
 
+    def alarm(self, resource: str) -> None:
+        """The node runs low on "memory" or "disk"."""
+
+    def clear_alarm(self, resource: str) -> None:
+        """The node has enough of it again."""
+
     def restart(self) -> None:
         """Start the node again, on what it kept."""
 
@@ -72,6 +78,12 @@ class FakeTarget:
 
     def crash(self) -> None:
         self.broker.crash()
+
+    def alarm(self, resource: str) -> None:
+        self.broker.alarm(resource)
+
+    def clear_alarm(self, resource: str) -> None:
+        self.broker.clear_alarm(resource)
 
     def restart(self) -> None:
         self.broker.restart()
@@ -117,13 +129,19 @@ class RealTarget:
     def crash(self) -> None:
         self._node("crash")
 
+    def alarm(self, resource: str) -> None:
+        self._node("ctl", "eval", f"rabbit_alarm:set_alarm({{{{resource_limit, {resource}, node()}}, []}}).")
+
+    def clear_alarm(self, resource: str) -> None:
+        self._node("ctl", "eval", f"rabbit_alarm:clear_alarm({{resource_limit, {resource}, node()}}).")
+
     def restart(self) -> None:
         self._node("start")
 
-    def _node(self, action: str) -> None:
+    def _node(self, *action: str) -> None:
         if self._node_command is None:
             pytest.skip("give --rabbitmq-node to run this rule on a real broker")
-        subprocess.run([*shlex.split(self._node_command), action], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*shlex.split(self._node_command), *action], check=True, stdout=subprocess.DEVNULL)
 
 
 class _Management:

@@ -15,6 +15,8 @@ from fakeamqp.spec.records import Record
 if TYPE_CHECKING:
     from fakeamqp.node.connections import Connection
     from fakeamqp.node.queues import Queue
+    from fakeamqp.node.reply_to import ReplyConsumer
+    from fakeamqp.node.timers import Timer
     from fakeamqp.node.vhosts import VirtualHost
 
 
@@ -23,11 +25,12 @@ IDLE_US = 1_000_000
 
 
 class Unacked(Record):
-    """A delivery that waits for its acknowledgement; `consumer` is None after basic.get."""
+    """A delivery that waits for its acknowledgement, since `at_us`; `consumer` is None after basic.get."""
 
     delivery_tag: int
     entry: Entry
     consumer: Consumer | None
+    at_us: int
 
 
 class Outcome(enum.Enum):
@@ -69,6 +72,7 @@ class Channel:
     """One open channel."""
 
     __slots__ = (
+        "ack_timer",
         "confirms",
         "connection",
         "consumer_prefetch",
@@ -81,15 +85,17 @@ class Channel:
         "next_delivery_tag",
         "next_publish_number",
         "number",
+        "opened_us",
         "outstanding",
         "permitted",
         "permitted_topics",
+        "reply_consumer",
         "transaction",
         "unacked",
         "vhost",
     )
 
-    def __init__(self, connection: Connection, number: int) -> None:
+    def __init__(self, connection: Connection, number: int, now_us: int = 0) -> None:
         self.connection = connection
         self.vhost = cast("VirtualHost", connection.vhost)  # an open connection's: no other has channels
         self.number = number
@@ -115,7 +121,12 @@ class Channel:
         """(permission, kind, name) that were checked and granted, oldest first."""
         self.permitted_topics: dict[tuple[str, str, str], None] = {}
         """(permission, exchange, routing key) that were checked and granted, oldest first."""
-        self.heard_us = 0
+        self.opened_us = now_us
+        self.ack_timer: Timer | None = None
+        """Looks whether the oldest delivery should have been acknowledged."""
+        self.reply_consumer: ReplyConsumer | None = None
+        """The consumer of direct replies."""
+        self.heard_us = now_us
         """When the client last sent something on this channel."""
 
     def hear(self, now_us: int) -> None:
@@ -129,12 +140,12 @@ class Channel:
         """Queue a method for the client."""
         self.connection.outbox.append((self.number, method))
 
-    def hold(self, entry: Entry, consumer: Consumer | None) -> int:
-        """Remember a delivery until it is acknowledged; returns its delivery tag."""
+    def hold(self, entry: Entry, consumer: Consumer | None, now_us: int) -> Unacked:
+        """Remember a delivery until it is acknowledged."""
         tag = self.next_delivery_tag
         self.next_delivery_tag = tag + 1
-        self.unacked[tag] = Unacked(tag, entry, consumer)
-        return tag
+        delivery = self.unacked[tag] = Unacked(tag, entry, consumer, now_us)
+        return delivery
 
     def next_tag(self) -> int:
         """A fresh delivery tag."""

@@ -42,6 +42,7 @@ class Connection:
         "client_properties",
         "heard_us",
         "heartbeat_us",
+        "held",
         "id",
         "name",
         "outbox",
@@ -65,6 +66,8 @@ class Connection:
         self.heartbeat_us = 0
         self.heard_us = 0
         """When the client was last heard of."""
+        self.held: list[tuple[int, Method]] | None = None
+        """What a client has sent that is not read while the node is short of something; None if it is not blocked."""
         self.timer: Timer | None = None
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fakeamqp.node import reply_to
 from fakeamqp.node.arguments import parse_consumer_priority
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.consumers import Consumer
@@ -12,6 +13,7 @@ from fakeamqp.node.messages import NO_EXPIRY_US, Entry
 from fakeamqp.node.names import queue_meant
 from fakeamqp.node.permissions import check_queue
 from fakeamqp.node.queues import Queue, assert_may_use, queue_named
+from fakeamqp.node.reply_to import REPLY_TO, stop_consuming
 from fakeamqp.spec.errors import access_refused, not_allowed, not_implemented, resource_locked
 from fakeamqp.spec.methods import (
     BasicCancel,
@@ -54,6 +56,9 @@ def consume(node: Node, channel: Channel, method: BasicConsume) -> None:
     """basic.consume."""
     if method.consumer_tag in channel.consumers:
         raise not_allowed(f"attempt to reuse consumer tag '{method.consumer_tag}'")
+    if method.queue == REPLY_TO:
+        reply_to.consume(node, channel, method)
+        return
     name = queue_meant(channel, method.queue)
     check_queue(node, channel, "read", name)
     queue = channel.vhost.queue(name)
@@ -95,6 +100,8 @@ def cancel(node: Node, channel: Channel, method: BasicCancel) -> None:
     consumer = channel.consumers.get(method.consumer_tag)
     if consumer is not None:
         remove_consumer(node, consumer)
+    elif channel.reply_consumer is not None and channel.reply_consumer.tag == method.consumer_tag:
+        stop_consuming(node, channel)
     if not method.nowait:
         channel.send(BasicCancelOk(method.consumer_tag))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fakeamqp.node.messages import Death, Message
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.queues import Queue
+from fakeamqp.node.reply_to import deliver_replies
 from fakeamqp.spec.tables import EMPTY_TABLE, LongLong, Table
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def dead_letter(node: Node, queue: Queue, message: Message, reason: str) -> bool
     dead = _dead(node, queue, message, reason)
     keys = (dead.routing_key, *dead.further_keys)
     targets = vhost.route_all(exchange.name, keys, dead.properties.headers or EMPTY_TABLE)
+    if not exchange.name:
+        deliver_replies(node, keys, dead)
     has_arrived = bool(targets)
     for target in targets:
         if reason != "rejected" and _is_cycle(target.name, dead.deaths):

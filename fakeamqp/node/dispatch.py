@@ -24,6 +24,7 @@ from fakeamqp.spec.methods import (
     ChannelOpen,
     ConnectionClose,
     ConnectionCloseOk,
+    EndOfStream,
     Heartbeat,
     Method,
 )
@@ -99,7 +100,9 @@ def dispatch(node: Node, connection: Connection, channel_number: int, method: Me
 def _dispatch_elsewhere(node: Node, connection: Connection, channel_number: int, method: Method) -> None:
     if connection.phase is Phase.CLOSED or isinstance(method, Heartbeat):
         return
-    if connection.phase is Phase.CLOSING:
+    if isinstance(method, EndOfStream):
+        end_connection(node, connection)
+    elif connection.phase is Phase.CLOSING:
         if isinstance(method, ConnectionCloseOk | ConnectionClose):
             end_connection(node, connection, ConnectionCloseOk() if isinstance(method, ConnectionClose) else None)
     elif channel_number == 0:

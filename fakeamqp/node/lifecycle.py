@@ -11,6 +11,7 @@ from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.exchanges import Exchange
 from fakeamqp.node.facts import BindingFact
 from fakeamqp.node.queues import Queue
+from fakeamqp.node.reply_to import stop_consuming
 from fakeamqp.node.settling import return_all
 from fakeamqp.node.vhosts import VirtualHost
 from fakeamqp.spec.methods import BasicCancel, EndOfStream, Method
@@ -106,7 +107,10 @@ def end_channel(node: Node, channel: Channel) -> None:
         held += [each for settlement in channel.transaction.settlements for each in settlement.deliveries]
         channel.transaction = None
     channel.unacked.clear()
+    if channel.ack_timer is not None:
+        channel.ack_timer.cancel()
     node.forget_awaiting(channel)
+    stop_consuming(node, channel)
     return_all(node, channel, held)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from fakeamqp.node import sessions
+from fakeamqp.node import consumer_timeout, sessions
 from fakeamqp.node.access import Access
+from fakeamqp.node.alarms import is_held
 from fakeamqp.node.apply import APPLY, RETRACT, recover
 from fakeamqp.node.arguments import DELIVERY_COUNT
 from fakeamqp.node.channels import Channel
@@ -25,7 +26,7 @@ from fakeamqp.node.survival import survives, survives_entry
 from fakeamqp.node.timers import Timer, Timers
 from fakeamqp.node.vhosts import VirtualHost
 from fakeamqp.spec.errors import HardError
-from fakeamqp.spec.methods import BasicDeliver, Method
+from fakeamqp.spec.methods import BasicDeliver, EndOfStream, Method
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.tables import LongLong
 
@@ -59,6 +60,10 @@ class Node:
         self.access = Access()
         self.vhosts: dict[str, VirtualHost] = {}
         self.connections: dict[int, Connection] = {}
+        self.reply_channels: dict[str, Channel] = {}
+        """Who gets direct replies, by address."""
+        self.alarms: tuple[str, ...] = ()
+        """What the node is short of."""
         self.awaiting: list[Awaiting] = []
         """Answers that must not be given before the journal has reached their position."""
         self._sync_interval_us = sync_interval_us
@@ -89,6 +94,8 @@ class Node:
         if now_us >= self.timers.next_us:
             self.advance(now_us)
         self.now_us = connection.heard_us = now_us
+        if self.alarms and is_held(self, connection, channel_number, method):
+            return
         dispatch(self, connection, channel_number, method)
         if self._dirty or self.journal.tail or self.awaiting:
             self.finish_turn()
@@ -96,6 +103,9 @@ class Node:
     def disconnect(self, connection: Connection, now_us: int) -> None:
         """A client's stream is gone, with or without a goodbye."""
         self.advance(now_us)
+        if connection.held is not None:
+            connection.held.append((0, EndOfStream()))  # comes to light when what was sent before it is read
+            return
         end_connection(self, connection)
         self.finish_turn()
 
@@ -253,7 +263,10 @@ class Node:
             return channel.next_tag()
         if entry.survives:
             self._mark_delivered(entry)
-        return channel.hold(entry, consumer)
+        delivery = channel.hold(entry, consumer, self.now_us)
+        if channel.ack_timer is None or entry.queue.settings.consumer_timeout_ms is not None:
+            consumer_timeout.watch(self, channel, delivery)
+        return delivery.delivery_tag
 
     def delivered_properties(self, entry: Entry, *, counts_from_zero: bool = False) -> BasicProperties:
         """A message's properties as a quorum queue's receiver gets them: with its returns counted in a header."""

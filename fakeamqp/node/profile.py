@@ -44,6 +44,8 @@ class Profile(Record, frozen=True):
     """Whether the broker counts a message's deaths itself, or believes its x-death header."""
     default_delivery_limit: int | None
     """How often a quorum queue's message may come back where nothing else is said."""
+    queues_have_consumer_timeouts: bool
+    """Whether a queue's x-consumer-timeout says how long a delivery may be unacknowledged."""
     negative_delivery_limit: int | None
     """What a delivery limit below zero means."""
     quorum_get_counts_from_zero: bool
@@ -83,6 +85,7 @@ PROFILES: dict[str, Profile] = {
         checks_topics_in_cc=False,
         keeps_own_deaths=False,
         default_delivery_limit=None,
+        queues_have_consumer_timeouts=False,
         negative_delivery_limit=0,
         quorum_get_counts_from_zero=True,
         quorum_queues_have_priorities=False,
@@ -111,6 +114,7 @@ PROFILES: dict[str, Profile] = {
         checks_topics_in_cc=True,
         keeps_own_deaths=True,
         default_delivery_limit=20,
+        queues_have_consumer_timeouts=True,
         negative_delivery_limit=None,
         quorum_get_counts_from_zero=False,
         quorum_queues_have_priorities=True,

@@ -13,6 +13,7 @@ from fakeamqp.node.exchanges import Exchange, exchange_named
 from fakeamqp.node.messages import Message
 from fakeamqp.node.permissions import check_exchange, check_topic
 from fakeamqp.node.queues import Queue
+from fakeamqp.node.reply_to import REPLY_TO, address_for_replies, deliver_replies
 from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
 from fakeamqp.spec.methods import BasicPublish, BasicReturn
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
@@ -60,6 +61,8 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
         queues = channel.vhost.route_all(exchange.name, (method.routing_key, *keys), properties.headers or EMPTY_TABLE)
     else:
         queues = channel.vhost.route(exchange.name, method.routing_key, properties.headers or EMPTY_TABLE)
+    if not exchange.name and (keys or not queues) and node.reply_channels:
+        deliver_replies(node, (method.routing_key, *keys), message)
     if channel.transaction is not None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))
@@ -118,6 +121,8 @@ def _checked_properties(
     if properties.headers and (BCC in properties.headers or profile.sorts_headers):
         names = sorted(properties.headers, key=erlang.binary) if profile.sorts_headers else list(properties.headers)
         normalised = properties.replace(headers={name: properties.headers[name] for name in names if name != BCC})
+    if properties.reply_to == REPLY_TO:
+        normalised = normalised.replace(reply_to=address_for_replies(channel))
     if expiration is not None and profile.normalises_expiration:
         normalised = normalised.replace(expiration=str(expiration))
     return normalised, keys

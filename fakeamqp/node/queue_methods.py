@@ -18,6 +18,7 @@ from fakeamqp.node.queue_arguments import (
     checked_dead_letter_exchange,
 )
 from fakeamqp.node.queues import Queue, assert_equivalent_queue, assert_may_use, queue_named
+from fakeamqp.node.reply_to import REPLY_TO, assert_declarable
 from fakeamqp.spec.errors import HardError, UnsupportedFeature, not_implemented, precondition_failed
 from fakeamqp.spec.methods import (
     QueueDeclare,
@@ -34,6 +35,13 @@ if TYPE_CHECKING:
 
 def declare(node: Node, channel: Channel, method: QueueDeclare) -> None:
     """queue.declare."""
+    if method.queue.startswith(REPLY_TO):
+        name = stripped(method.queue)
+        assert_declarable(node, channel, name)
+        channel.last_queue = name
+        if not method.nowait:
+            channel.send(QueueDeclareOk(name, 0, 1))
+        return
     queue = _declare_passively(channel, method) if method.passive else _declare_actively(node, channel, method)
     channel.last_queue = queue.name
     renew_lease(node, queue)

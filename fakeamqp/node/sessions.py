@@ -172,8 +172,7 @@ def assert_room_for_channel(connection: Connection) -> None:
 
 def open_channel(node: Node, connection: Connection, number: int) -> None:
     """channel.open."""
-    channel = connection.channels[number] = Channel(connection, number)
-    channel.heard_us = node.now_us
+    channel = connection.channels[number] = Channel(connection, number, node.now_us)
     channel.send(ChannelOpenOk())
 
 
@@ -206,7 +205,7 @@ def flow(node: Node, channel: Channel, method: ChannelFlow) -> None:
     channel.send(ChannelFlowOk(True))
 
 
-def close_channel(node: Node, channel: Channel, error: AMQPError, method: Method) -> None:
+def close_channel(node: Node, channel: Channel, error: AMQPError, method: Method | None) -> None:
     """A soft error: the channel ends, and the client is told why."""
     text = _fitting(error.text, node.profile)
     if text is None:

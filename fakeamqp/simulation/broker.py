@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from fakeamqp.node import operator
+from fakeamqp.node import alarms, operator
 from fakeamqp.node.journal import Journal
 from fakeamqp.node.node import Node
 from fakeamqp.node.profile import profile_of
@@ -291,6 +291,17 @@ class SimulatedBroker:
     def close_connections(self, reason: str, vhost: str | None = None) -> None:
         """Disconnect every client, or those of one virtual host (320)."""
         self._operate("close_connections", operator.close_connections, reason, vhost)
+
+    def alarm(self, resource: str) -> None:
+        """The node runs low on "memory" or "disk": it tells whoever publishes (connection.blocked), and reads no more.
+
+        What such a connection sends waits until `clear_alarm`; deliveries and other connections go on.
+        """
+        self._operate("alarm", alarms.raise_alarm, resource)
+
+    def clear_alarm(self, resource: str) -> None:
+        """The node has enough of a resource again; with the last alarm, connections are unblocked."""
+        self._operate("clear_alarm", alarms.clear_alarm, resource)
 
     def _operate(self, name: str, command: Callable[..., None], *arguments: Any) -> None:
         with self.lock:

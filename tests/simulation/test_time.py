@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -10,7 +11,8 @@ import pika.compat
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from fakeamqp import Broker, Misuse
+from fakeamqp import Broker, Deadlock, Misuse
+from tests.expect import channel_closed
 
 Connect = Callable[..., pika.BlockingConnection]
 
@@ -188,15 +190,44 @@ def test_heartbeats_keep_a_connection_through_a_long_callback(
     consumer = connect(heartbeat=60).channel()
 
     def work(channel: BlockingChannel, method: object, properties: object, body: bytes) -> None:
-        channel.connection.sleep(3600)
+        channel.connection.sleep(1700)
         channel.basic_ack(method.delivery_tag)  # type: ignore[attr-defined]
         channel.stop_consuming()
 
     channel.basic_publish("", "orders", b"one")
     consumer.basic_consume("orders", work)
     consumer.start_consuming()
-    assert broker.now == 3600
+    assert broker.now == 1700
     assert broker.vhost().queue("orders").unacked == ()
+
+
+def test_whoever_does_not_acknowledge_for_half_an_hour_loses_the_channel(
+    broker: Broker, channel: BlockingChannel
+) -> None:
+    channel.basic_publish("", "orders", b"one")
+    channel.basic_get("orders")
+    channel.connection.sleep(1859)
+    assert channel.is_open
+    with channel_closed(406, re.compile(r".*Timeout value used: 1800000 ms\. .*")):
+        channel.connection.sleep(2)
+        channel.queue_declare("orders", passive=True)
+    assert len(broker.vhost().queue("orders").messages) == 1
+
+
+def test_a_channel_that_acknowledges_in_time_stays_open_for_hours(broker: Broker, channel: BlockingChannel) -> None:
+    for _ in range(10):
+        channel.basic_publish("", "orders", b"one")
+        method, _, _ = channel.basic_get("orders")
+        channel.connection.sleep(1000)
+        channel.basic_ack(method.delivery_tag)
+    assert channel.is_open
+
+
+def test_waiting_forever_with_an_unacknowledged_message_is_a_deadlock(broker: Broker, channel: BlockingChannel) -> None:
+    channel.basic_publish("", "orders", b"one")
+    channel.basic_consume("orders", print)
+    with pytest.raises(Deadlock, match="holds 1"):
+        channel.start_consuming()
 
 
 @pytest.mark.parametrize("timeout", [None, 0.5, 300])

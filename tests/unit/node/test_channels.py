@@ -14,7 +14,7 @@ def holding(count: int) -> Channel:
     """A channel that holds deliveries 1 to `count`."""
     channel = make_channel()
     for entry in fill(make_queue(), *[b""] * count):
-        channel.hold(entry, None)
+        channel.hold(entry, None, 0)
     return channel
 
 
@@ -30,7 +30,8 @@ def left(channel: Channel) -> list[int]:
 def test_delivery_tags_count_from_one() -> None:
     channel = make_channel()
     (entry,) = fill(make_queue(), b"")
-    assert [channel.hold(entry, None), channel.next_tag(), channel.hold(entry, None)] == [1, 2, 3]
+    tags = [channel.hold(entry, None, 0).delivery_tag, channel.next_tag(), channel.hold(entry, None, 0).delivery_tag]
+    assert tags == [1, 2, 3]
     assert left(channel) == [1, 3]
 
 
@@ -97,7 +98,7 @@ class TestInvariants:
         queue, channel = make_queue(), make_channel()
         consumer = make_consumer(queue, channel)
         (entry,) = fill(queue, b"")
-        channel.hold(entry, consumer)
+        channel.hold(entry, consumer, 0)
         consumer.outstanding = 1
         return channel
 
