@@ -16,7 +16,7 @@ from fakeamqp.node.queues import Queue
 from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
 from fakeamqp.spec.methods import BasicPublish, BasicReturn
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
-from fakeamqp.spec.tables import EMPTY_TABLE, Table, field_type
+from fakeamqp.spec.tables import Table, field_type
 
 if TYPE_CHECKING:
     from fakeamqp.node.node import Node
@@ -56,10 +56,7 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
             for key in keys:
                 check_topic(node, channel, "write", exchange, key)
     message = Message(exchange.name, method.routing_key, properties, method.body, further_keys=keys)
-    if keys:
-        queues = channel.vhost.route_all(exchange.name, (method.routing_key, *keys), properties.headers or EMPTY_TABLE)
-    else:
-        queues = channel.vhost.route(exchange.name, method.routing_key, properties.headers or EMPTY_TABLE)
+    queues = channel.vhost.route(exchange.name, message, keys)
     if channel.transaction is not None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))

@@ -91,6 +91,7 @@ def make_node(journal: Journal | None = None, *, version: str = "4.0", sync_inte
         journal or Journal(),
         new_name=lambda: f"{next(numbers):022}",
         connection_numbers=itertools.count(1),
+        choose=lambda stream, count: count - 1,
         sync_interval_us=sync_interval_us,
     )
     if not node.vhosts:
