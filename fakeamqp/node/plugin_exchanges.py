@@ -82,6 +82,7 @@ class ConsistentHashIndex(FanoutIndex):
         self._weights.pop(binding.destination, None)  # whichever of its bindings goes
 
     def recover(self) -> None:
+        # RabbitMQ recovers sorted bindings, but in parallel, so that the order is chance there (observed).
         self._weights.clear()
         for binding in sorted(self.bindings, key=in_erlang_order):
             self._weights.setdefault(binding.destination, int(binding.routing_key))
