@@ -75,6 +75,7 @@ class Node:
         self._sync_timer: Timer | None = None
         recover(self, journal)
         self.finish_turn()
+        self.advance(now_us)  # to what was due while no node ran
 
     # -- clients ------------------------------------------------------------------------------------------------
 

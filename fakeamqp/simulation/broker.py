@@ -60,7 +60,7 @@ class SimulatedBroker:
         """Event loops of clients, in the order in which they were made."""
         self.node: Node | None = None
         self._profile = profile_of(version)
-        self._matchings = matchings(exchange_types or {})
+        self._matchings = matchings({} if exchange_types is None else exchange_types)
         self._sync_interval_us = to_us(sync_interval)
         self._journal = Journal()
         self._streams: dict[Stream, None] = {}
