@@ -33,7 +33,7 @@ def dead_letter(node: Node, queue: Queue, message: Message, reason: str) -> bool
     if exchange is None:
         return False
     dead = _dead(node, queue, message, reason)
-    targets = vhost.route(exchange.name, dead, dead.further_keys)
+    targets = vhost.route(exchange.name, dead)
     has_arrived = bool(targets)
     for target in targets:
         if reason != "rejected" and _is_cycle(target.name, dead.deaths):

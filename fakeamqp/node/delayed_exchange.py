@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.erlang import binary
-from fakeamqp.node.exchange_types import BindingIndex, ExchangeType, Published
+from fakeamqp.node.exchange_types import BindingIndex, ExchangeType
 from fakeamqp.node.facts import ExchangeFact
 from fakeamqp.node.messages import Message
 from fakeamqp.node.profile import Profile
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from fakeamqp.node.exchanges import Exchange
     from fakeamqp.node.queues import Queue
 
-Delay: TypeAlias = Callable[[ExchangeFact, Published, int], None]
-"""`delay(exchange, published, delay_ms)`: come back with a message after so many milliseconds."""
+Delay: TypeAlias = Callable[[ExchangeFact, Message, int], None]
+"""`delay(exchange, message, delay_ms)`: come back with a message after so many milliseconds."""
 
 DELAYED_MESSAGE = "x-delayed-message"
 DELAYED_TYPE = "x-delayed-type"
@@ -78,18 +78,18 @@ class DelayedIndex(BindingIndex):
     def remove(self, binding: Binding) -> None:
         self._routing.remove(binding)
 
-    def remembered(self) -> list[Published]:
+    def remembered(self) -> list[Message]:
         return self._routing.remembered()
 
     def recover(self) -> None:
         self._routing.recover()
 
-    def route(self, message: Message, routing_keys: tuple[str, ...]) -> list[Destination]:
+    def route(self, message: Message) -> list[Destination]:
         delay_ms = delay_of(message, self._profile)
         if 0 < delay_ms <= MAX_DELAY_MS:
-            self._delay(self._exchange, (message, routing_keys), delay_ms)
+            self._delay(self._exchange, message, delay_ms)
             return []
-        return self._routing.route(message, routing_keys)
+        return self._routing.route(message)
 
 
 def delay_of(message: Message, profile: Profile) -> int:
@@ -118,4 +118,11 @@ def after_delay(message: Message, profile: Profile) -> Message:
     headers = {**message.properties.headers, X_DELAY: swapped}
     sorted_headers = {name: headers[name] for name in sorted(headers, key=binary)}
     properties = message.properties.replace(headers=sorted_headers)
-    return Message(message.exchange, message.routing_key, properties, message.body)
+    return Message(
+        message.exchange,
+        message.routing_key,
+        properties,
+        message.body,
+        further_keys=message.further_keys,
+        deaths=message.deaths,
+    )

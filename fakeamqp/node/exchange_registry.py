@@ -64,10 +64,9 @@ class CustomIndex(FanoutIndex):
         super().__init__()
         self._matching = matching
 
-    def route(self, message: Message, routing_keys: tuple[str, ...]) -> list[Destination]:
-        return [
-            binding.destination for key in routing_keys for binding in self._matching(list(self.bindings), key, message)
-        ]
+    def route(self, message: Message) -> list[Destination]:
+        bindings = list(self.bindings)
+        return [found.destination for key in message.routing_keys for found in self._matching(bindings, key, message)]
 
 
 def custom_type(matching: Matching) -> ExchangeType:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.erlang import printed, term
@@ -20,10 +20,6 @@ from fakeamqp.spec.tables import EMPTY_TABLE, Table, field_type
 if TYPE_CHECKING:
     from fakeamqp.node.exchanges import Exchange
     from fakeamqp.node.queues import Queue
-
-
-Published: TypeAlias = tuple[Message, tuple[str, ...]]
-"""A message, and the routing keys it was published with: its own, and those in CC and BCC."""
 
 
 class BindingIndex(ABC):
@@ -41,13 +37,10 @@ class BindingIndex(ABC):
         """A binding from the exchange went."""
 
     @abstractmethod
-    def route(self, message: Message, routing_keys: tuple[str, ...]) -> list[Destination]:
-        """Where a message goes from here; a destination may come twice.
+    def route(self, message: Message) -> list[Destination]:
+        """Where a message goes from here; a destination may come twice."""
 
-        `routing_keys` are the message's own and those in its CC and BCC, which are not in its headers any more.
-        """
-
-    def remembered(self) -> list[Published]:
+    def remembered(self) -> list[Message]:
         """What a new binding gets at once, the latest first."""
         return []
 
@@ -70,8 +63,8 @@ class DirectIndex(BindingIndex):
         if not at_key:
             del self._destinations[binding.routing_key]
 
-    def route(self, message: Message, routing_keys: tuple[str, ...]) -> list[Destination]:
-        return [found for key in routing_keys for found in self._destinations.get(key, {}).values()]
+    def route(self, message: Message) -> list[Destination]:
+        return [found for key in message.routing_keys for found in self._destinations.get(key, {}).values()]
 
 
 class TopicIndex(BindingIndex):
@@ -86,8 +79,8 @@ class TopicIndex(BindingIndex):
     def remove(self, binding: Binding) -> None:
         self._trie.remove(binding.routing_key, binding)
 
-    def route(self, message: Message, routing_keys: tuple[str, ...]) -> list[Destination]:
-        return [binding.destination for key in routing_keys for binding in self._trie.match(key)]
+    def route(self, message: Message) -> list[Destination]:
+        return [binding.destination for key in message.routing_keys for binding in self._trie.match(key)]
 
 
 class FanoutIndex(BindingIndex):
@@ -102,7 +95,7 @@ class FanoutIndex(BindingIndex):
     def remove(self, binding: Binding) -> None:
         del self.bindings[binding]
 
-    def route(self, message: Message, routing_keys: tuple[str, ...]) -> list[Destination]:
+    def route(self, message: Message) -> list[Destination]:
         return list(self.bindings.values())
 
 
@@ -115,7 +108,7 @@ class HeadersIndex(FanoutIndex):
         super().__init__()
         self._profile = profile
 
-    def route(self, message: Message, routing_keys: tuple[str, ...]) -> list[Destination]:
+    def route(self, message: Message) -> list[Destination]:
         headers = message.properties.headers or EMPTY_TABLE
         return [
             destination

@@ -57,7 +57,6 @@ class DelayedMessage(NamedTuple):
     vhost: str
     exchange: str
     message: Message
-    routing_keys: tuple[str, ...]
     due_us: int
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from fakeamqp.node.bindings import Destination
 from fakeamqp.node.delayed_exchange import after_delay
-from fakeamqp.node.exchange_types import Published
 from fakeamqp.node.facts import ExchangeFact
 from fakeamqp.node.journal import DelayedMessage
 from fakeamqp.node.messages import Message
@@ -26,13 +25,13 @@ def deliver_late(node: Node, queues: Iterable[Queue], message: Message) -> None:
             node.enqueue(queue, message)
 
 
-def delay(node: Node, exchange: ExchangeFact, published: Published, delay_ms: int) -> None:
+def delay(node: Node, exchange: ExchangeFact, message: Message, delay_ms: int) -> None:
     """Set a message aside, on disk whether it is persistent or not, and come back with it.
 
     Source: rabbit_delayed_message.erl, whose table is one of Mnesia's disc_copies.
     """
     due_us = node.now_us + delay_ms * 1000
-    number = node.journal.delay(DelayedMessage(exchange.vhost, exchange.name, *published, due_us))
+    number = node.journal.delay(DelayedMessage(exchange.vhost, exchange.name, message, due_us))
     _wait_for(node, number, due_us)
 
 
@@ -53,7 +52,7 @@ def _come_back(node: Node, number: int) -> None:
     if vhost is None or delayed.exchange not in vhost.exchanges:
         return
     message = after_delay(delayed.message, node.profile)
-    deliver_late(node, vhost.route(delayed.exchange, message, delayed.routing_keys[1:]), message)
+    deliver_late(node, vhost.route(delayed.exchange, message), message)
 
 
 def replay_history(node: Node, exchange: Exchange, destination: Destination) -> None:
@@ -65,11 +64,11 @@ def replay_history(node: Node, exchange: Exchange, destination: Destination) -> 
     vhost = node.vhosts[exchange.fact.vhost]
     remembered = exchange.index.remembered()
     if destination.kind == "queue":
-        for message, _ in reversed(remembered):
+        for message in reversed(remembered):
             deliver_late(node, [vhost.queue(destination.name)], message)
         return
-    for message, routing_keys in remembered:
-        queues = vhost.route(destination.name, message, routing_keys[1:])
+    for message in remembered:
+        queues = vhost.route(destination.name, message)
         if not queues:
             if node.profile.history_comes_before_binding:
                 raise HardError(541, "", names_method=False)

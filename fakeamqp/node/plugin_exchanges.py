@@ -12,7 +12,7 @@ from sortedcontainers import SortedKeyList
 
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.erlang import binary, printed, term
-from fakeamqp.node.exchange_types import BindingIndex, ExchangeType, FanoutIndex, Published
+from fakeamqp.node.exchange_types import BindingIndex, ExchangeType, FanoutIndex
 from fakeamqp.node.facts import ExchangeFact
 from fakeamqp.node.hashing import jump_consistent_hash, phash2
 from fakeamqp.node.messages import Message
@@ -87,12 +87,12 @@ class ConsistentHashIndex(FanoutIndex):
         for binding in sorted(self.bindings, key=in_erlang_order):
             self._weights.setdefault(binding.destination, int(binding.routing_key))
 
-    def route(self, message: Message, routing_keys: tuple[str, ...]) -> list[Destination]:
+    def route(self, message: Message) -> list[Destination]:
         buckets = sum(self._weights.values())
         if not buckets:
             return []
         # With one bucket RabbitMQ does not look at the message either.
-        bucket = jump_consistent_hash(self._hashed(message, routing_keys), buckets) if buckets > 1 else 0
+        bucket = jump_consistent_hash(self._hashed(message), buckets) if buckets > 1 else 0
         owners = iter(self._weights.items())
         owner, weight = next(owners)
         while bucket >= weight:
@@ -100,8 +100,8 @@ class ConsistentHashIndex(FanoutIndex):
             owner, weight = next(owners)
         return [owner]
 
-    def _hashed(self, message: Message, routing_keys: tuple[str, ...]) -> int:
-        value = hashed_value(self._arguments, message, routing_keys, self._profile)
+    def _hashed(self, message: Message) -> int:
+        value = hashed_value(self._arguments, message, self._profile)
         return value if isinstance(value, int) else phash2(value)
 
 
@@ -111,7 +111,7 @@ def in_erlang_order(binding: Binding) -> tuple[bytes, str, bytes]:
     return (binary(binding.routing_key), kind, binary(name))
 
 
-def hashed_value(arguments: Table, message: Message, routing_keys: tuple[str, ...], profile: Profile) -> Any:
+def hashed_value(arguments: Table, message: Message, profile: Profile) -> Any:
     """What an x-consistent-hash exchange with these arguments hashes of a message, as an Erlang term."""
     if HASH_HEADER in arguments:
         return _header_hashed(message.properties.headers or EMPTY_TABLE, arguments[HASH_HEADER], profile)
@@ -120,7 +120,7 @@ def hashed_value(arguments: Table, message: Message, routing_keys: tuple[str, ..
         if value is None:
             return "undefined"
         return str(value).encode() if isinstance(value, int) else binary(value)
-    return binary(routing_keys[0])
+    return binary(message.routing_key)
 
 
 def _header_hashed(headers: Table, name: str, profile: Profile) -> Any:
@@ -176,10 +176,10 @@ class ModulusHashIndex(BindingIndex):
     def remove(self, binding: Binding) -> None:
         self._bindings.remove(binding)
 
-    def route(self, message: Message, routing_keys: tuple[str, ...]) -> list[Destination]:
+    def route(self, message: Message) -> list[Destination]:
         if not self._bindings:
             return []
-        hashed = phash2([binary(key) for key in routing_keys])
+        hashed = phash2([binary(key) for key in message.routing_keys])
         return [self._bindings[hashed % len(self._bindings)].destination]
 
 
@@ -199,7 +199,7 @@ class RandomIndex(FanoutIndex):
         self._choose = choose
         self._stream = f"exchange {exchange.name!r} in {exchange.vhost!r}"
 
-    def route(self, message: Message, routing_keys: tuple[str, ...]) -> list[Destination]:
+    def route(self, message: Message) -> list[Destination]:
         destinations = list(self.bindings.values())
         return [destinations[self._choose(self._stream, len(destinations))]] if destinations else []
 
@@ -229,15 +229,15 @@ class RecentHistoryIndex(FanoutIndex):
     def __init__(self, arguments: Table) -> None:
         super().__init__()
         length = arguments.get(HISTORY_LENGTH, DEFAULT_HISTORY_LENGTH)
-        self._history: deque[Published] = deque(maxlen=length)
+        self._history: deque[Message] = deque(maxlen=length)
 
-    def remembered(self) -> list[Published]:
+    def remembered(self) -> list[Message]:
         return list(self._history)
 
-    def route(self, message: Message, routing_keys: tuple[str, ...]) -> list[Destination]:
+    def route(self, message: Message) -> list[Destination]:
         if (message.properties.headers or EMPTY_TABLE).get(NO_STORE) is not True:
-            self._history.appendleft((message, routing_keys))
-        return super().route(message, routing_keys)
+            self._history.appendleft(message)
+        return super().route(message)
 
 
 def check_history_arguments(arguments: Table) -> None:

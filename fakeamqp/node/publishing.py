@@ -56,7 +56,7 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
             for key in keys:
                 check_topic(node, channel, "write", exchange, key)
     message = Message(exchange.name, method.routing_key, properties, method.body, further_keys=keys)
-    queues = channel.vhost.route(exchange.name, message, keys)
+    queues = channel.vhost.route(exchange.name, message)
     if channel.transaction is not None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))

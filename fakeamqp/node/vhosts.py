@@ -95,32 +95,30 @@ class VirtualHost:
             BindingFact(self.name, binding) for exchange in self.exchanges.values() for binding in exchange.bindings
         ]
 
-    def route(self, exchange: str, message: Message, further_keys: tuple[str, ...] = ()) -> tuple[Queue, ...]:
-        """The queues that a message which reaches an exchange goes to, each once; `further_keys` are CC's and BCC's."""
+    def route(self, exchange: str, message: Message) -> tuple[Queue, ...]:
+        """The queues that a message which reaches an exchange goes to, each once."""
+        if message.further_keys:
+            return self._route_all(exchange, message)
         routing_key = message.routing_key
-        if further_keys:
-            return self._route_all(exchange, message, (routing_key, *further_keys))
         if not exchange:
             queue = self.queues.get(routing_key)
             return () if queue is None else (queue,)
         key = (exchange, routing_key)
         route = self._routes.get(key)
         if route is None:
-            route, is_cacheable = self._find_route(exchange, message, (routing_key,))
+            route, is_cacheable = self._find_route(exchange, message)
             if is_cacheable:
                 if len(self._routes) >= ROUTE_CACHE_SIZE:
                     self._routes.clear()
                 self._routes[key] = route
         return route
 
-    def _route_all(self, exchange: str, message: Message, routing_keys: tuple[str, ...]) -> tuple[Queue, ...]:
+    def _route_all(self, exchange: str, message: Message) -> tuple[Queue, ...]:
         if not exchange:
-            return tuple(dict.fromkeys(self.queues[key] for key in routing_keys if key in self.queues))
-        return self._find_route(exchange, message, routing_keys)[0]
+            return tuple(dict.fromkeys(self.queues[key] for key in message.routing_keys if key in self.queues))
+        return self._find_route(exchange, message)[0]
 
-    def _find_route(
-        self, start: str, message: Message, routing_keys: tuple[str, ...]
-    ) -> tuple[tuple[Queue, ...], bool]:
+    def _find_route(self, start: str, message: Message) -> tuple[tuple[Queue, ...], bool]:
         # Exchanges are visited once, so that cycles end; an alternate exchange is asked only where nothing matched.
         # Source: rabbit_exchange.erl, route1.
         queues: dict[str, Queue] = {}
@@ -130,7 +128,7 @@ class VirtualHost:
         for name in todo:
             exchange = self.exchanges[name]
             is_cacheable = is_cacheable and exchange.index.is_cacheable
-            destinations = exchange.index.route(message, routing_keys)
+            destinations = exchange.index.route(message)
             if not destinations and exchange.alternate:
                 destinations = [Destination("exchange", exchange.alternate)]
             for kind, destination in destinations:
@@ -152,7 +150,7 @@ class VirtualHost:
         assert sum(map(len, self._bindings_to.values())) == len(self.bindings())
         for (start, routing_key), route in self._routes.items():
             message = Message(start, routing_key, EMPTY_PROPERTIES, b"")
-            assert self._find_route(start, message, (routing_key,))[0] == route
+            assert self._find_route(start, message)[0] == route
         for queue in self.queues.values():
             assert not queue.is_dirty
             queue.check()

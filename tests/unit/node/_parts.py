@@ -107,7 +107,7 @@ def make_types(version: str = "4.0", custom: dict[str, Matching] | None = None) 
     return ExchangeTypes(
         profile_of(version),
         choose=lambda stream, count: count - 1,
-        delay=lambda exchange, published, delay_ms: None,
+        delay=lambda exchange, message, delay_ms: None,
         custom=custom or {},
     )
 

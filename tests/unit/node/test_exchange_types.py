@@ -33,7 +33,7 @@ def binding(key: str, queue: str | None = None, arguments: dict[str, Any] | None
 
 def names(index: BindingIndex, key: str, headers: dict[str, Any] | None = None) -> list[str]:
     message = Message("prices", key, BasicProperties(headers=headers), b"")
-    return [destination.name for destination in index.route(message, (key,))]
+    return [destination.name for destination in index.route(message)]
 
 
 class TestDirect:

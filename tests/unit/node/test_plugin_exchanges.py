@@ -29,7 +29,7 @@ def binding(queue: str, key: str = "1") -> Binding:
 
 def routed(index: BindingIndex, key: str = "", **properties: Any) -> list[str]:
     message = Message("prices", key, BasicProperties(**properties), b"")
-    return [destination.name for destination in index.route(message, (key,))]
+    return [destination.name for destination in index.route(message)]
 
 
 @pytest.mark.parametrize(
@@ -120,5 +120,5 @@ def test_only_a_history_is_remembered() -> None:
     for kind in kinds:
         index = index_of(kind)
         routed(index, "key")
-        found[kind] = [message.routing_key for message, _ in index.remembered()]
+        found[kind] = [message.routing_key for message in index.remembered()]
     assert found == {"direct": [], "x-random": [], "x-recent-history": ["key"]}

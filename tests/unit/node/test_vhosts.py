@@ -42,13 +42,13 @@ def bind(vhost: VirtualHost, source: str, kind: str, name: str, key: str = "", *
     return binding
 
 
-def published(key: str, headers: dict[str, Any] | None = None) -> Message:
-    return Message("anywhere", key, BasicProperties(headers=headers), b"")
+def published(*keys: str, headers: dict[str, Any] | None = None) -> Message:
+    return Message("anywhere", keys[0], BasicProperties(headers=headers), b"", further_keys=keys[1:])
 
 
 def route(vhost: VirtualHost, exchange: str, key: str = "", headers: dict[str, Any] | None = None) -> list[str]:
     """Where a message goes, found anew and remembered."""
-    message = published(key, headers)
+    message = published(key, headers=headers)
     found = [queue.name for queue in vhost.route(exchange, message)]
     assert found == [queue.name for queue in vhost.route(exchange, message)]
     vhost.check()
@@ -105,10 +105,10 @@ class TestRoutes:
         assert route(vhost, "prices", "key") == ["one"]
 
     def test_several_keys_lead_to_each_queue_once(self, vhost: VirtualHost) -> None:
-        assert [queue.name for queue in vhost.route("", published("two"), ("four", "one", "two"))] == ["two", "one"]
+        assert [queue.name for queue in vhost.route("", published("two", "four", "one", "two"))] == ["two", "one"]
         bind(vhost, "amq.direct", "queue", "one", "a")
         bind(vhost, "amq.direct", "queue", "one", "b")
-        assert [queue.name for queue in vhost.route("amq.direct", published("a"), ("b",))] == ["one"]
+        assert [queue.name for queue in vhost.route("amq.direct", published("a", "b"))] == ["one"]
 
     def test_headers_are_looked_at_every_time(self, vhost: VirtualHost) -> None:
         bind(vhost, "amq.headers", "queue", "one", color="red")
