@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from fakeamqp.node.bindings import Destination
+from fakeamqp.node.dead_letter import dead_letter
 from fakeamqp.node.delayed_exchange import after_delay
 from fakeamqp.node.facts import ExchangeFact
 from fakeamqp.node.journal import DelayedMessage
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
 
 
 def deliver_late(node: Node, queues: Iterable[Queue], message: Message) -> None:
-    """Put a message into queues long after its publisher was done with it; one without room does not get it."""
+    """Put a message into queues long after its publisher was done with it, so that nobody hears of a refusal."""
     for queue in queues:
         if not queue.refuses(message):
             node.enqueue(queue, message)
+        elif queue.settings.overflow == "reject-publish-dlx":
+            dead_letter(node, queue, message, "maxlen")
 
 
 def delay(node: Node, exchange: ExchangeFact, message: Message, delay_ms: int) -> None:

@@ -13,7 +13,7 @@ from tests.expect import channel_closed, connection_closed
 from tests.rules._helpers import get_all
 from tests.rules._plugin_exchanges import bound, publish, receivers
 from tests.rules._publishing import get_one
-from tests.rules._queues import Connect
+from tests.rules._queues import Connect, wait_until_ready
 from tests.rules._routing import is_routed
 
 NO_STORE = "x-recent-history-no-store"
@@ -275,3 +275,26 @@ def test_the_time_to_live_of_a_remembered_message_begins_in_the_queue(
     assert get_all(channel, "a") == [b"1"]
     let_time_pass(0.5)
     assert get_all(channel, "b") == []
+
+
+@pytest.mark.parametrize(("overflow", "expected"), [("drop-head", [3]), ("reject-publish", [1])])
+def test_the_history_keeps_to_the_length_of_a_queue(
+    channel: BlockingChannel, overflow: str, expected: list[int]
+) -> None:
+    declare(channel)
+    publish_numbers(channel, 3)
+    channel.queue_declare("short", arguments={"x-max-length": 1, "x-overflow": overflow})
+    channel.queue_bind("short", "history")
+    assert [int(body) for body in get_all(channel, "short")] == expected
+
+
+def test_what_a_full_queue_rejects_of_the_history_is_dead_lettered(channel: BlockingChannel) -> None:
+    declare(channel)
+    publish_numbers(channel, 3)
+    bound(channel, "amq.fanout", {"dead": ""})
+    arguments = {"x-max-length": 1, "x-overflow": "reject-publish-dlx", "x-dead-letter-exchange": "amq.fanout"}
+    channel.queue_declare("short", arguments=arguments)
+    channel.queue_bind("short", "history")
+    wait_until_ready(channel, "dead", 2)
+    assert get_all(channel, "short") == [b"1"]
+    assert get_all(channel, "dead") == [b"2", b"3"]
