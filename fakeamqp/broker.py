@@ -27,6 +27,12 @@ class Broker(SimulatedBroker):
     - seed: all chance is drawn from it; the same seed gives the same run
     - vhosts: virtual hosts that exist from the start besides "/"; guest may do everything in each
     - users: name -> password; like guest, who exists always, they may do everything in these virtual hosts
+    - exchange_types: name -> function, for exchange types of your own. To route a message the function is called with
+      the bindings from the exchange (a tuple; each has `destination_kind`, "queue" or "exchange", `destination`,
+      `routing_key` and `arguments`), a routing key (again for each key in CC and BCC) and the message's properties
+      (`headers`, `priority`, `message_id`, ... as pika names them; None where the publisher gave none); it returns
+      those bindings that match, in any iterable. What it raises comes out of the call that made the message move, and
+      Misuse does if it returns anything else. It is asked for every message, so it may have a state of its own
     - sync_interval: seconds for which message records may wait for the disk. With 0 a message is safe as soon as
       it is published; otherwise confirms come later, and a crash loses part of what was not yet safe
     - trace_limit: how many of the last events `trace` keeps; None keeps all

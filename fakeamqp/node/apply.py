@@ -16,6 +16,7 @@ from fakeamqp.node.facts import (
     VirtualHostFact,
 )
 from fakeamqp.node.journal import Journal, QueueStore
+from fakeamqp.node.late_delivery import recover_delayed
 from fakeamqp.node.messages import Entry
 from fakeamqp.node.queues import Queue
 from fakeamqp.node.survival import is_redelivered_after_restart, survives
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _add_vhost(node: Node, fact: VirtualHostFact) -> None:
-    node.vhosts[fact.name] = VirtualHost(fact.name, node.profile)
+    node.vhosts[fact.name] = VirtualHost(fact.name, node.exchange_types)
 
 
 def _remove_vhost(node: Node, fact: VirtualHostFact) -> None:
@@ -58,7 +59,7 @@ def _remove_topic_permission(node: Node, fact: TopicPermissionFact) -> None:
 
 
 def _add_exchange(node: Node, fact: ExchangeFact) -> None:
-    node.vhosts[fact.vhost].add_exchange(Exchange(fact, node.profile))
+    node.vhosts[fact.vhost].add_exchange(Exchange(fact, node.exchange_types.make_index(fact)))
 
 
 def _remove_exchange(node: Node, fact: ExchangeFact) -> None:
@@ -107,8 +108,12 @@ def recover(node: Node, journal: Journal) -> None:
     """Build a node's memory from its journal."""
     for fact in journal.facts.values():
         APPLY[type(fact)](node, fact)
-    for (vhost, name), store in journal.stores.items():
-        queue = node.vhosts[vhost].queues[name]
+    for vhost in node.vhosts.values():
+        for exchange in vhost.exchanges.values():
+            exchange.index.recover()
+    recover_delayed(node)
+    for (vhost_name, name), store in journal.stores.items():
+        queue = node.vhosts[vhost_name].queues[name]
         _recover_messages(node, queue, store, journal.was_shut_down)
         node.touch(queue)  # time has passed: some may have expired
     journal.was_shut_down = False

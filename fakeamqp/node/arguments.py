@@ -19,9 +19,6 @@ UNSUPPORTED_CONSUMER_ARGUMENTS = frozenset(
         "x-stream-offset",
     }
 )
-UNSUPPORTED_EXCHANGE_TYPES = frozenset(
-    {"x-consistent-hash", "x-delayed-message", "x-local-random", "x-modulus-hash", "x-random", "x-recent-history"}
-)
 
 
 def parse_consumer_priority(arguments: Table, queue: str) -> int:

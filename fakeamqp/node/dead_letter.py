@@ -34,10 +34,9 @@ def dead_letter(node: Node, queue: Queue, message: Message, reason: str) -> bool
     if exchange is None:
         return False
     dead = _dead(node, queue, message, reason)
-    keys = (dead.routing_key, *dead.further_keys)
-    targets = vhost.route_all(exchange.name, keys, dead.properties.headers or EMPTY_TABLE)
+    targets = vhost.route(exchange.name, dead)
     if not exchange.name:
-        deliver_replies(node, keys, dead)
+        deliver_replies(node, dead)
     has_arrived = bool(targets)
     for target in targets:
         if reason != "rejected" and _is_cycle(target.name, dead.deaths):

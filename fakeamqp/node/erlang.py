@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import re
 from typing import Any
 
 from fakeamqp.spec.tables import field_type
@@ -50,6 +51,11 @@ def printed(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(printed, value)) + "]"
     return str(value)
+
+
+def atom(name: str) -> str:
+    """An atom as `~p` prints it: quoted unless it is one word that begins with a small letter."""
+    return name if re.fullmatch(r"[a-z][A-Za-z0-9_@]*", name) else f"'{name}'"
 
 
 def shown(value: Any) -> str:

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakeamqp.node.arguments import UNSUPPORTED_EXCHANGE_TYPES, parse_alternate_exchange
+from fakeamqp.node.arguments import parse_alternate_exchange
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.channels import Channel
-from fakeamqp.node.erlang import ATOMS
-from fakeamqp.node.exchange_types import EXCHANGE_TYPES, validate_headers_binding
-from fakeamqp.node.exchanges import assert_equivalent_exchange, exchange_named
+from fakeamqp.node.exchanges import Exchange, assert_equivalent_exchange, exchange_named
 from fakeamqp.node.facts import BindingFact, ExchangeFact
+from fakeamqp.node.late_delivery import replay_history
 from fakeamqp.node.lifecycle import delete_exchange, unbind_all
 from fakeamqp.node.names import queue_meant, refuse_reserved, stripped
 from fakeamqp.node.permissions import check_exchange, check_queue, check_topic
 from fakeamqp.node.queues import Queue, assert_may_use
 from fakeamqp.node.vhosts import VirtualHost
-from fakeamqp.spec.errors import (
-    AMQPError,
-    HardError,
-    SoftError,
-    UnsupportedFeature,
-    access_refused,
-    precondition_failed,
-)
+from fakeamqp.spec.errors import access_refused, precondition_failed
 from fakeamqp.spec.methods import (
     ExchangeBind,
     ExchangeBindOk,
@@ -58,7 +50,7 @@ def declare(node: Node, channel: Channel, method: ExchangeDeclare) -> None:
 
 
 def _declare_actively(node: Node, channel: Channel, vhost: VirtualHost, name: str, method: ExchangeDeclare) -> None:
-    _check_type(node, method.type)
+    kind = node.exchange_types.find(method.type)
     _refuse_default(name)
     check_exchange(node, channel, "configure", name)
     fact = ExchangeFact(
@@ -73,19 +65,8 @@ def _declare_actively(node: Node, channel: Channel, vhost: VirtualHost, name: st
     if alternate is not None:
         check_exchange(node, channel, "read", name)
         check_exchange(node, channel, "write", alternate)
+    kind.check_arguments(method.arguments)
     node.commit(fact)
-
-
-def _check_type(node: Node, kind: str) -> None:
-    if kind in EXCHANGE_TYPES:
-        return
-    if kind in UNSUPPORTED_EXCHANGE_TYPES:
-        raise UnsupportedFeature(f"fakeamqp has no exchange type {kind!r} yet; it has {', '.join(EXCHANGE_TYPES)}")
-    text = f"{'invalid' if kind in ATOMS else 'unknown'} exchange type '{kind}'"
-    refusal: AMQPError = HardError(503, text)
-    if node.profile.unknown_exchange_type_is_soft:
-        refusal = SoftError(406, text)
-    raise refusal
 
 
 def delete(node: Node, channel: Channel, method: ExchangeDelete) -> None:
@@ -152,13 +133,21 @@ def _bind(
     _check_binding(node, channel, source, destination, routing_key)
     exchange = vhost.exchange(source)
     end = vhost.queue(destination.name) if destination.kind == "queue" else vhost.exchange(destination.name)
-    if exchange.fact.type == "headers":
-        validate_headers_binding(arguments)
+    binding = Binding(source, destination, routing_key, arguments)
+    node.exchange_types.find(exchange.fact.type).check_binding(exchange.fact, binding, end)
     if isinstance(end, Queue):
         assert_may_use(end.fact, channel.connection.id)
-    binding = Binding(source, destination, routing_key, arguments)
     if not vhost.has_binding(binding):
-        node.commit(BindingFact(vhost.name, binding))
+        _add_binding(node, exchange, BindingFact(vhost.name, binding))
+
+
+def _add_binding(node: Node, exchange: Exchange, fact: BindingFact) -> None:
+    if node.profile.history_comes_before_binding:
+        replay_history(node, exchange, fact.binding.destination)
+        node.commit(fact)
+    else:
+        node.commit(fact)
+        replay_history(node, exchange, fact.binding.destination)
 
 
 def _unbind(

@@ -1,41 +1,57 @@
-"""How each type of exchange routes: an index over its bindings, made by a function in a registry."""
+"""What a type of exchange is, and how the four of AMQP route: each by an index over an exchange's bindings."""
 
 from __future__ import annotations
 
 import datetime
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.erlang import printed, term
+from fakeamqp.node.facts import ExchangeFact
+from fakeamqp.node.messages import Message
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.topic import TopicTrie
 from fakeamqp.spec.errors import precondition_failed
-from fakeamqp.spec.tables import Table, field_type
+from fakeamqp.spec.records import Record
+from fakeamqp.spec.tables import EMPTY_TABLE, Table, field_type
+
+if TYPE_CHECKING:
+    from fakeamqp.node.exchanges import Exchange
+    from fakeamqp.node.queues import Queue
 
 
-class BindingIndex(Protocol):
+class BindingIndex(ABC):
     """The bindings from one exchange, arranged so that routing is cheap."""
 
-    reads_headers: bool
-    """Whether a route depends on more than the routing key."""
+    is_cacheable = True
+    """Whether a message's route depends on nothing but its routing keys, and finding it changes nothing."""
 
+    @abstractmethod
     def add(self, binding: Binding) -> None:
         """A binding from the exchange came."""
 
+    @abstractmethod
     def remove(self, binding: Binding) -> None:
         """A binding from the exchange went."""
 
-    def route(self, routing_key: str, headers: Table) -> list[Destination]:
+    @abstractmethod
+    def route(self, message: Message) -> list[Destination]:
         """Where a message goes from here; a destination may come twice."""
 
+    def remembered(self) -> list[Message]:
+        """What a new binding gets at once, the latest first."""
+        return []
 
-class DirectIndex:
+    def recover(self) -> None:  # noqa: B027
+        """The node has been started again, and all bindings that survived are back."""
+
+
+class DirectIndex(BindingIndex):
     """Type direct: the binding key is the routing key."""
 
-    reads_headers = False
-
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self) -> None:
         self._destinations: dict[str, dict[Binding, Destination]] = {}
 
     def add(self, binding: Binding) -> None:
@@ -47,34 +63,14 @@ class DirectIndex:
         if not at_key:
             del self._destinations[binding.routing_key]
 
-    def route(self, routing_key: str, headers: Table) -> list[Destination]:
-        return list(self._destinations.get(routing_key, {}).values())
+    def route(self, message: Message) -> list[Destination]:
+        return [found for key in message.routing_keys for found in self._destinations.get(key, {}).values()]
 
 
-class FanoutIndex:
-    """Type fanout: every binding."""
-
-    reads_headers = False
-
-    def __init__(self, profile: Profile) -> None:
-        self._destinations: dict[Binding, Destination] = {}
-
-    def add(self, binding: Binding) -> None:
-        self._destinations[binding] = binding.destination
-
-    def remove(self, binding: Binding) -> None:
-        del self._destinations[binding]
-
-    def route(self, routing_key: str, headers: Table) -> list[Destination]:
-        return list(self._destinations.values())
-
-
-class TopicIndex:
+class TopicIndex(BindingIndex):
     """Type topic: the binding key is a pattern of words."""
 
-    reads_headers = False
-
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self) -> None:
         self._trie = TopicTrie()
 
     def add(self, binding: Binding) -> None:
@@ -83,29 +79,40 @@ class TopicIndex:
     def remove(self, binding: Binding) -> None:
         self._trie.remove(binding.routing_key, binding)
 
-    def route(self, routing_key: str, headers: Table) -> list[Destination]:
-        return [binding.destination for binding in self._trie.match(routing_key)]
+    def route(self, message: Message) -> list[Destination]:
+        return [binding.destination for key in message.routing_keys for binding in self._trie.match(key)]
 
 
-class HeadersIndex:
-    """Type headers: the binding's arguments against the message's headers."""
+class FanoutIndex(BindingIndex):
+    """Type fanout: every binding. Also what types build on that have no better arrangement."""
 
-    reads_headers = True
-
-    def __init__(self, profile: Profile) -> None:
-        self._profile = profile
-        self._bindings: dict[Binding, Destination] = {}
+    def __init__(self) -> None:
+        self.bindings: dict[Binding, Destination] = {}
 
     def add(self, binding: Binding) -> None:
-        self._bindings[binding] = binding.destination
+        self.bindings[binding] = binding.destination
 
     def remove(self, binding: Binding) -> None:
-        del self._bindings[binding]
+        del self.bindings[binding]
 
-    def route(self, routing_key: str, headers: Table) -> list[Destination]:
+    def route(self, message: Message) -> list[Destination]:
+        return list(self.bindings.values())
+
+
+class HeadersIndex(FanoutIndex):
+    """Type headers: the binding's arguments against the message's headers."""
+
+    is_cacheable = False
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__()
+        self._profile = profile
+
+    def route(self, message: Message) -> list[Destination]:
+        headers = message.properties.headers or EMPTY_TABLE
         return [
             destination
-            for binding, destination in self._bindings.items()
+            for binding, destination in self.bindings.items()
             if headers_match(binding.arguments, headers, self._profile)
         ]
 
@@ -153,10 +160,32 @@ def validate_headers_binding(arguments: Table) -> None:
         )
 
 
-EXCHANGE_TYPES: dict[str, Callable[[Profile], BindingIndex]] = {
-    "direct": DirectIndex,
-    "fanout": FanoutIndex,
-    "topic": TopicIndex,
-    "headers": HeadersIndex,
-}
-"""Every type that exchange.declare knows."""
+def _take_any_arguments(arguments: Table) -> None:
+    """What a type does that does not care for the arguments it is declared with."""
+
+
+def _take_any_binding(exchange: ExchangeFact, binding: Binding, end: Queue | Exchange) -> None:
+    """What a type does that does not care for the bindings from it."""
+
+
+class ExchangeType(Record, frozen=True):
+    """What a node has to know of a type of exchange."""
+
+    make_index: Callable[[ExchangeFact], BindingIndex]
+    check_arguments: Callable[[Table], None] = _take_any_arguments
+    """Raises what RabbitMQ refuses a declaration with; a redeclaration is not asked."""
+    check_binding: Callable[[ExchangeFact, Binding, Queue | Exchange], None] = _take_any_binding
+    """Raises what RabbitMQ refuses a binding from such an exchange to this queue or exchange with."""
+
+
+def standard_types(profile: Profile) -> dict[str, ExchangeType]:
+    """The four types of AMQP."""
+    return {
+        "direct": ExchangeType(lambda fact: DirectIndex()),
+        "fanout": ExchangeType(lambda fact: FanoutIndex()),
+        "topic": ExchangeType(lambda fact: TopicIndex()),
+        "headers": ExchangeType(
+            lambda fact: HeadersIndex(profile),
+            check_binding=lambda fact, binding, end: validate_headers_binding(binding.arguments),
+        ),
+    }

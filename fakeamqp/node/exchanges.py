@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fakeamqp.node.arguments import ALTERNATE_EXCHANGE, assert_equivalent, assert_equivalent_arguments, described
 from fakeamqp.node.bindings import Binding
-from fakeamqp.node.exchange_types import EXCHANGE_TYPES
+from fakeamqp.node.erlang import atom
+from fakeamqp.node.exchange_types import BindingIndex
 from fakeamqp.node.facts import ExchangeFact
-from fakeamqp.node.profile import Profile
 
 PREDECLARED_EXCHANGES = (
     ("", "direct", False),
@@ -25,11 +25,11 @@ class Exchange:
 
     __slots__ = ("alternate", "bindings", "fact", "index", "name")
 
-    def __init__(self, fact: ExchangeFact, profile: Profile) -> None:
+    def __init__(self, fact: ExchangeFact, index: BindingIndex) -> None:
         self.fact = fact
         self.name = fact.name
         self.alternate: str | None = fact.arguments.get(ALTERNATE_EXCHANGE)
-        self.index = EXCHANGE_TYPES[fact.type](profile)
+        self.index = index
         self.bindings: dict[Binding, None] = {}
         """Bindings from here, in their order."""
 
@@ -52,6 +52,7 @@ def exchange_named(name: str, vhost: str) -> str:
 def assert_equivalent_exchange(existing: ExchangeFact, received: ExchangeFact) -> None:
     """Raise 406 unless a redeclaration says the same. Source: rabbit_exchange.erl, assert_equivalence."""
     where = exchange_named(existing.name, existing.vhost)
-    for key in ("type", "durable", "auto_delete", "internal"):
+    assert_equivalent(f"'{atom(existing.type)}'", f"'{atom(received.type)}'", "type", where)
+    for key in ("durable", "auto_delete", "internal"):
         assert_equivalent(described(getattr(existing, key)), described(getattr(received, key)), key, where)
     assert_equivalent_arguments(existing.arguments, received.arguments, ALTERNATE_EXCHANGE, where)

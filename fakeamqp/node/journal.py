@@ -8,7 +8,7 @@ records; whoever must not speak before something is safe waits until `synced` ha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from fakeamqp.node.facts import Fact, Key, QueueFact, key_of
 from fakeamqp.node.messages import Entry, Message
@@ -51,6 +51,15 @@ class QueueStore:
         self.deliveries.pop(position, None)
 
 
+class DelayedMessage(NamedTuple):
+    """A message that an exchange has set aside until its time comes."""
+
+    vhost: str
+    exchange: str
+    message: Message
+    due_us: int
+
+
 Record: TypeAlias = tuple[QueueStore, Callable[[QueueStore, int, Any], None], int, Any]
 """One pending change: the store, what to do to it, the message's position, and what else that needs."""
 
@@ -61,6 +70,9 @@ class Journal:
     def __init__(self) -> None:
         self.facts: dict[Key, Fact] = {}
         self.stores: dict[QueueKey, QueueStore] = {}
+        self.delayed: dict[int, DelayedMessage] = {}
+        """Messages that were set aside, by number; written through, as topology is."""
+        self._delayed_before = 0
         self.tail: list[Record] = []
         self.synced = 0
         """How many message records are safe, or lost for good."""
@@ -81,6 +93,12 @@ class Journal:
         if self.facts.pop(key_of(fact), None) is not None and isinstance(fact, QueueFact):
             # Its records stay in the tail, as positions count them; they change a store that nobody reads any more.
             self.stores.pop((fact.vhost, fact.name), None)
+
+    def delay(self, message: DelayedMessage) -> int:
+        """A message is set aside; answers its number in `delayed`."""
+        self._delayed_before += 1
+        self.delayed[self._delayed_before] = message
+        return self._delayed_before
 
     def store(self, key: QueueKey) -> QueueStore:
         """A queue's messages; an empty store if there were none."""

@@ -58,6 +58,11 @@ class Message:
         """Whether the publisher asked for it to be kept on disk."""
         return self.properties.delivery_mode == 2
 
+    @property
+    def routing_keys(self) -> tuple[str, ...]:
+        """All keys that the message is routed by, its own first."""
+        return (self.routing_key, *self.further_keys)
+
     def cc(self) -> tuple[str, ...]:
         """The routing keys that the header CC names."""
         listed = (self.properties.headers or EMPTY_TABLE).get("CC")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from fakeamqp.node import consumer_timeout, sessions
 from fakeamqp.node.access import Access
@@ -16,10 +17,13 @@ from fakeamqp.node.connections import Connection
 from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.dead_letter import dead_letter
 from fakeamqp.node.dispatch import dispatch
+from fakeamqp.node.exchange_registry import ExchangeTypes, Matching
 from fakeamqp.node.facts import Fact
 from fakeamqp.node.journal import Journal
+from fakeamqp.node.late_delivery import delay
 from fakeamqp.node.lifecycle import delete_queue, end_connection
 from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
+from fakeamqp.node.plugin_exchanges import Choose
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.queues import Deliver, Effect, GiveUp, Queue, WakeAt
 from fakeamqp.node.survival import survives, survives_entry
@@ -39,7 +43,8 @@ class Node:
 
     `new_name()` must return 22 fresh characters each time; generated names are made of them. `connection_numbers`
     gives each connection its number, also across restarts. `sync_interval_us` is how long message records may wait
-    for the disk; with 0 they are safe at the end of each turn.
+    for the disk; with 0 they are safe at the end of each turn. `choose(stream, count)` must return one of the numbers
+    below `count`; exchanges that route by chance ask it. `matchings` are the exchange types of the user's own.
     """
 
     def __init__(
@@ -49,6 +54,8 @@ class Node:
         *,
         new_name: Callable[[], str],
         connection_numbers: Iterator[int],
+        choose: Choose,
+        matchings: Mapping[str, Matching] | None = None,
         now_us: int = 0,
         sync_interval_us: int = 0,
     ) -> None:
@@ -57,6 +64,7 @@ class Node:
         self.new_name = new_name
         self.now_us = now_us
         self.timers = Timers()
+        self.exchange_types = ExchangeTypes(profile, choose=choose, delay=partial(delay, self), custom=matchings or {})
         self.access = Access()
         self.vhosts: dict[str, VirtualHost] = {}
         self.connections: dict[int, Connection] = {}
@@ -72,6 +80,7 @@ class Node:
         self._sync_timer: Timer | None = None
         recover(self, journal)
         self.finish_turn()
+        self.advance(now_us)  # to what was due while no node ran
 
     # -- clients ------------------------------------------------------------------------------------------------
 

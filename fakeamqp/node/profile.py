@@ -18,6 +18,12 @@ class Profile(Record, frozen=True):
     erlang_version: str
     max_message_size: int
     """Bytes of body above which a publish is refused."""
+    has_local_random_exchange: bool
+    """Whether there is the exchange type x-local-random."""
+    history_comes_before_binding: bool
+    """Whether a binding that fails for an x-recent-history exchange's memory does not exist."""
+    has_message_containers: bool
+    """Whether plugins see messages through mc.erl, which has types of its own for the values of headers."""
     unknown_exchange_type_is_soft: bool
     """Whether declaring an unknown exchange type closes the channel (406) or the connection (503)."""
     names_refused_permission: bool
@@ -72,6 +78,9 @@ PROFILES: dict[str, Profile] = {
         full_version="3.10.8",
         erlang_version="25.2.3",
         max_message_size=128 * MEBIBYTE,
+        has_local_random_exchange=False,
+        history_comes_before_binding=True,
+        has_message_containers=False,
         unknown_exchange_type_is_soft=False,
         names_refused_permission=False,
         fills_in_queue_type=False,
@@ -101,6 +110,9 @@ PROFILES: dict[str, Profile] = {
         full_version="4.0.5",
         erlang_version="27.3.4",
         max_message_size=16 * MEBIBYTE,
+        has_local_random_exchange=True,
+        history_comes_before_binding=False,
+        has_message_containers=True,
         unknown_exchange_type_is_soft=True,
         names_refused_permission=True,
         fills_in_queue_type=True,

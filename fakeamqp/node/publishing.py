@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fakeamqp.node import erlang
+from fakeamqp.node.arrivals import DONE, Receipt, arrive
 from fakeamqp.node.channels import Channel, Publication
 from fakeamqp.node.confirms import Awaiting
-from fakeamqp.node.dead_letter import dead_letter
 from fakeamqp.node.exchanges import Exchange, exchange_named
 from fakeamqp.node.messages import Message
 from fakeamqp.node.permissions import check_exchange, check_topic
@@ -17,7 +17,7 @@ from fakeamqp.node.reply_to import REPLY_TO, address_for_replies, deliver_replie
 from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
 from fakeamqp.spec.methods import BasicPublish, BasicReturn
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
-from fakeamqp.spec.tables import EMPTY_TABLE, Table, field_type
+from fakeamqp.spec.tables import Table, field_type
 
 if TYPE_CHECKING:
     from fakeamqp.node.node import Node
@@ -28,16 +28,6 @@ MAX_EXPIRATION_MS = 315_360_000_000
 
 CC = "CC"
 BCC = "BCC"
-
-
-class Receipt(NamedTuple):
-    """What became of a message: how far the journal must be synced to be safe with it, and whether a queue refused."""
-
-    position: int
-    is_refused: bool
-
-
-DONE = Receipt(0, False)
 
 
 def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
@@ -57,12 +47,9 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
             for key in keys:
                 check_topic(node, channel, "write", exchange, key)
     message = Message(exchange.name, method.routing_key, properties, method.body, further_keys=keys)
-    if keys:
-        queues = channel.vhost.route_all(exchange.name, (method.routing_key, *keys), properties.headers or EMPTY_TABLE)
-    else:
-        queues = channel.vhost.route(exchange.name, method.routing_key, properties.headers or EMPTY_TABLE)
+    queues = channel.vhost.route(exchange.name, message)
     if not exchange.name and (keys or not queues) and node.reply_channels:
-        deliver_replies(node, (method.routing_key, *keys), message)
+        deliver_replies(node, message)
     if channel.transaction is not None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))
@@ -81,16 +68,7 @@ def deliver(node: Node, channel: Channel, message: Message, queues: tuple[Queue,
                 BasicReturn(312, "NO_ROUTE", message.exchange, message.routing_key, message.properties, message.body)
             )
         return DONE
-    position = 0
-    is_refused = False
-    for queue in queues:
-        if queue.refuses(message):
-            is_refused = True
-            if queue.settings.overflow == "reject-publish-dlx":
-                dead_letter(node, queue, message, "maxlen")
-        elif node.enqueue(queue, message).survives:
-            position = node.journal.appended
-    return Receipt(position, is_refused) if position or is_refused else DONE
+    return arrive(node, queues, message)
 
 
 def _exchange_to_publish_to(node: Node, channel: Channel, method: BasicPublish) -> Exchange:

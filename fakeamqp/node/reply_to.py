@@ -59,12 +59,12 @@ def address_for_replies(channel: Channel) -> str:
     return channel.reply_consumer.address
 
 
-def deliver_replies(node: Node, routing_keys: tuple[str, ...], message: Message) -> None:
-    """Hand a message to whoever gets replies at one of these routing keys of the default exchange.
+def deliver_replies(node: Node, message: Message) -> None:
+    """Hand a message to the default exchange to whoever gets replies at one of its routing keys.
 
     It goes past prefetch limits, transactions and expiry, and takes no delivery tag of its own (observed).
     """
-    for address in sorted(set(routing_keys)):
+    for address in sorted(set(message.routing_keys)):
         channel = node.reply_channels.get(address)
         if channel is not None and channel.reply_consumer is not None:
             channel.send(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fakeamqp.node.bindings import Binding, Destination
+from fakeamqp.node.exchange_registry import ExchangeTypes
 from fakeamqp.node.exchanges import PREDECLARED_EXCHANGES, Exchange, exchange_named
 from fakeamqp.node.facts import BindingFact, ExchangeFact
-from fakeamqp.node.profile import Profile
+from fakeamqp.node.messages import Message
 from fakeamqp.node.queues import Queue, queue_named
 from fakeamqp.spec.errors import not_found
-from fakeamqp.spec.tables import EMPTY_TABLE, Table
+from fakeamqp.spec.properties import EMPTY_PROPERTIES
 
 ROUTE_CACHE_SIZE = 10_000
 """How many (exchange, routing key) pairs a virtual host remembers the route of."""
@@ -17,14 +18,15 @@ ROUTE_CACHE_SIZE = 10_000
 class VirtualHost:
     """One virtual host."""
 
-    def __init__(self, name: str, profile: Profile) -> None:
+    def __init__(self, name: str, types: ExchangeTypes) -> None:
         self.name = name
         self.exchanges: dict[str, Exchange] = {}
         self.queues: dict[str, Queue] = {}
         self._bindings_to: dict[Destination, dict[Binding, None]] = {}
         self._routes: dict[tuple[str, str], tuple[Queue, ...]] = {}
         for exchange, kind, internal in PREDECLARED_EXCHANGES:
-            self.add_exchange(Exchange(ExchangeFact(name, exchange, kind, True, False, internal, {}), profile))
+            fact = ExchangeFact(name, exchange, kind, True, False, internal, {})
+            self.add_exchange(Exchange(fact, types.make_index(fact)))
 
     def exchange(self, name: str) -> Exchange:
         """The exchange; raises 404 if there is none."""
@@ -93,52 +95,49 @@ class VirtualHost:
             BindingFact(self.name, binding) for exchange in self.exchanges.values() for binding in exchange.bindings
         ]
 
-    def route_all(self, exchange: str, routing_keys: tuple[str, ...], headers: Table) -> tuple[Queue, ...]:
-        """`route` for a message with several routing keys: the queues that any of them leads to, each once."""
-        if not exchange:
-            return tuple(dict.fromkeys(self.queues[key] for key in routing_keys if key in self.queues))
-        return self._find_route(exchange, routing_keys, headers)[0]
-
-    def route(self, exchange: str, routing_key: str, headers: Table) -> tuple[Queue, ...]:
-        """The queues that a message published to an exchange goes to, each once."""
+    def route(self, exchange: str, message: Message) -> tuple[Queue, ...]:
+        """The queues that a message which reaches an exchange goes to, each once."""
+        if message.further_keys:
+            return self._route_all(exchange, message)
+        routing_key = message.routing_key
         if not exchange:
             queue = self.queues.get(routing_key)
             return () if queue is None else (queue,)
         key = (exchange, routing_key)
         route = self._routes.get(key)
         if route is None:
-            route, depends_on_headers = self._find_route(exchange, (routing_key,), headers)
-            if not depends_on_headers:
+            route, is_cacheable = self._find_route(exchange, message)
+            if is_cacheable:
                 if len(self._routes) >= ROUTE_CACHE_SIZE:
                     self._routes.clear()
                 self._routes[key] = route
         return route
 
-    def _find_route(self, start: str, routing_keys: tuple[str, ...], headers: Table) -> tuple[tuple[Queue, ...], bool]:
+    def _route_all(self, exchange: str, message: Message) -> tuple[Queue, ...]:
+        if not exchange:
+            return tuple(dict.fromkeys(self.queues[key] for key in message.routing_keys if key in self.queues))
+        return self._find_route(exchange, message)[0]
+
+    def _find_route(self, start: str, message: Message) -> tuple[tuple[Queue, ...], bool]:
         # Exchanges are visited once, so that cycles end; an alternate exchange is asked only where nothing matched.
         # Source: rabbit_exchange.erl, route1.
         queues: dict[str, Queue] = {}
         seen = {start}
         todo = [start]
-        depends_on_headers = False
+        is_cacheable = True
         for name in todo:
             exchange = self.exchanges[name]
-            depends_on_headers = depends_on_headers or exchange.index.reads_headers
-            destinations = self._destinations(exchange, routing_keys, headers)
+            is_cacheable = is_cacheable and exchange.index.is_cacheable
+            destinations = exchange.index.route(message)
+            if not destinations and exchange.alternate:
+                destinations = [Destination("exchange", exchange.alternate)]
             for kind, destination in destinations:
                 if kind == "queue":
                     queues[destination] = self.queues[destination]
                 elif destination not in seen and destination in self.exchanges:
                     seen.add(destination)
                     todo.append(destination)
-        return tuple(queues.values()), depends_on_headers
-
-    @staticmethod
-    def _destinations(exchange: Exchange, routing_keys: tuple[str, ...], headers: Table) -> list[Destination]:
-        destinations = [each for key in routing_keys for each in exchange.index.route(key, headers)]
-        if not destinations and exchange.alternate:
-            return [Destination("exchange", exchange.alternate)]
-        return destinations
+        return tuple(queues.values()), is_cacheable
 
     def check(self) -> None:
         """What must hold between turns."""
@@ -150,7 +149,8 @@ class VirtualHost:
                 assert self.has_binding(binding), binding
         assert sum(map(len, self._bindings_to.values())) == len(self.bindings())
         for (start, routing_key), route in self._routes.items():
-            assert self._find_route(start, (routing_key,), EMPTY_TABLE)[0] == route
+            message = Message(start, routing_key, EMPTY_PROPERTIES, b"")
+            assert self._find_route(start, message)[0] == route
         for queue in self.queues.values():
             assert not queue.is_dirty
             queue.check()

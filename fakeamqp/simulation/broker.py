@@ -14,6 +14,7 @@ from fakeamqp.node.node import Node
 from fakeamqp.node.profile import profile_of
 from fakeamqp.simulation.chance import SeededChooser, generated_name
 from fakeamqp.simulation.clock import Clock, to_us
+from fakeamqp.simulation.custom_exchanges import RoutingFunction, matchings
 from fakeamqp.simulation.network import Stream
 from fakeamqp.simulation.snapshots import (
     BindingSnapshot,
@@ -41,6 +42,7 @@ class SimulatedBroker:
         seed: int = 0,
         vhosts: Iterable[str] = ("/",),
         users: Mapping[str, str] | None = None,
+        exchange_types: Mapping[str, RoutingFunction] | None = None,
         sync_interval: float = 0.0,
         trace_limit: int | None = 1000,
     ) -> None:
@@ -58,6 +60,7 @@ class SimulatedBroker:
         """Event loops of clients, in the order in which they were made."""
         self.node: Node | None = None
         self._profile = profile_of(version)
+        self._matchings = matchings({} if exchange_types is None else exchange_types)
         self._sync_interval_us = to_us(sync_interval)
         self._journal = Journal()
         self._streams: dict[Stream, None] = {}
@@ -158,6 +161,8 @@ class SimulatedBroker:
             self._journal,
             new_name=lambda: generated_name(self.chooser, "names"),
             connection_numbers=self._connection_numbers,
+            choose=self.chooser.choose,
+            matchings=self._matchings,
             now_us=self.clock.now_us,
             sync_interval_us=self._sync_interval_us,
         )

@@ -159,10 +159,14 @@ def consumer_snapshot(consumer: Consumer) -> ConsumerSnapshot:
 
 def _message_snapshot(entry: Entry) -> MessageSnapshot:
     message = entry.message
-    properties = message.properties
-    if properties.headers is not None:
-        properties = properties.replace(headers=copy_table(properties.headers))
+    properties = copied_properties(message.properties)
     return MessageSnapshot(message.body, properties, message.exchange, message.routing_key, entry.is_redelivered)
+
+
+def copied_properties(properties: BasicProperties) -> BasicProperties:
+    """Properties that may be changed without harm to the message."""
+    headers = properties.headers
+    return properties.replace(headers=None if headers is None else copy_table(headers))
 
 
 def _settings(arguments: Table) -> Mapping[str, Any]:

@@ -6,9 +6,9 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed, connection_closed
+from tests.rules._plugin_exchanges import bound, receivers, spread
 from tests.rules._queues import missing
 from tests.rules._routing import is_routed
-from tests.rules_to_come._plugin_exchanges import bound, receivers, spread
 
 NUMBERS = [str(number) for number in range(60)]
 

@@ -9,6 +9,7 @@ from fakeamqp.node import operator
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.connections import Connection
 from fakeamqp.node.consumers import Consumer
+from fakeamqp.node.exchange_registry import ExchangeTypes, Matching
 from fakeamqp.node.facts import QueueFact
 from fakeamqp.node.journal import Journal
 from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
@@ -91,6 +92,7 @@ def make_node(journal: Journal | None = None, *, version: str = "4.0", sync_inte
         journal or Journal(),
         new_name=lambda: f"{next(numbers):022}",
         connection_numbers=itertools.count(1),
+        choose=lambda stream, count: count - 1,
         sync_interval_us=sync_interval_us,
     )
     if not node.vhosts:
@@ -98,6 +100,16 @@ def make_node(journal: Journal | None = None, *, version: str = "4.0", sync_inte
         operator.add_user(node, "guest", "guest", ())
         operator.set_permissions(node, "guest", ".*", ".*", ".*", "/")
     return node
+
+
+def make_types(version: str = "4.0", custom: dict[str, Matching] | None = None) -> ExchangeTypes:
+    """The exchange types of a node that always draws the last possibility, and forgets what is to be delayed."""
+    return ExchangeTypes(
+        profile_of(version),
+        choose=lambda stream, count: count - 1,
+        delay=lambda exchange, message, delay_ms: None,
+        custom=custom or {},
+    )
 
 
 class Session:

@@ -8,7 +8,6 @@ import pytest
 
 from fakeamqp.node.arguments import (
     UNSUPPORTED_CONSUMER_ARGUMENTS,
-    UNSUPPORTED_EXCHANGE_TYPES,
     assert_equivalent,
     assert_equivalent_arguments,
     parse_alternate_exchange,
@@ -16,8 +15,6 @@ from fakeamqp.node.arguments import (
 from fakeamqp.spec.errors import SoftError, UnsupportedFeature
 from fakeamqp.spec.methods import (
     BasicConsume,
-    ExchangeDeclare,
-    ExchangeDeclareOk,
     QueueDeclare,
     QueueDeclareOk,
 )
@@ -36,13 +33,6 @@ class TestUnsupported:
         with pytest.raises(UnsupportedFeature, match=f"consumer of queue 'orders' in vhost '/': .*{argument}"):
             session.send(BasicConsume("orders", arguments={argument: 1}), 0)
         assert session.call(QueueDeclare("orders"), 0) == QueueDeclareOk("orders", 0, 0)
-
-    @pytest.mark.parametrize("kind", sorted(UNSUPPORTED_EXCHANGE_TYPES))
-    def test_exchange_types(self, kind: str) -> None:
-        session = Session(make_node())
-        with pytest.raises(UnsupportedFeature, match=f"no exchange type '{kind}' yet; it has direct, fanout"):
-            session.send(ExchangeDeclare("prices", kind), 0)
-        assert session.call(ExchangeDeclare("prices", "fanout"), 0) == ExchangeDeclareOk()
 
 
 class TestAlternateExchange:

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.exchange_types import EXCHANGE_TYPES, BindingIndex, headers_match, validate_headers_binding
+from fakeamqp.node.exchange_types import BindingIndex, headers_match, standard_types, validate_headers_binding
+from fakeamqp.node.facts import ExchangeFact
+from fakeamqp.node.messages import Message
 from fakeamqp.node.profile import PROFILES
 from fakeamqp.spec.errors import SoftError
+from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.tables import LongLong
 
 ANY_VERSION = PROFILES["4.0"]
@@ -18,7 +21,7 @@ ANY_VERSION = PROFILES["4.0"]
 
 def index_of(kind: str, *keys: str) -> BindingIndex:
     """An exchange's index, with a binding for each key to a queue of that name."""
-    index = EXCHANGE_TYPES[kind](ANY_VERSION)
+    index = standard_types(ANY_VERSION)[kind].make_index(ExchangeFact("/", "prices", kind, True, False, False, {}))
     for key in keys:
         index.add(binding(key))
     return index
@@ -29,7 +32,8 @@ def binding(key: str, queue: str | None = None, arguments: dict[str, Any] | None
 
 
 def names(index: BindingIndex, key: str, headers: dict[str, Any] | None = None) -> list[str]:
-    return [destination.name for destination in index.route(key, headers or {})]
+    message = Message("prices", key, BasicProperties(headers=headers), b"")
+    return [destination.name for destination in index.route(message)]
 
 
 class TestDirect:
@@ -74,8 +78,8 @@ class TestHeaders:
         index.remove(binding("", "all"))
         assert names(index, "any", {"color": "blue"}) == []
 
-    def test_only_headers_exchanges_read_headers(self) -> None:
-        assert [kind for kind in EXCHANGE_TYPES if index_of(kind).reads_headers] == ["headers"]
+    def test_only_headers_exchanges_look_at_every_message(self) -> None:
+        assert [kind for kind in standard_types(ANY_VERSION) if not index_of(kind).is_cacheable] == ["headers"]
 
     @pytest.mark.parametrize(
         ("arguments", "headers", "expected"),

@@ -10,18 +10,20 @@ from fakeamqp.node import vhosts
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.exchanges import Exchange
 from fakeamqp.node.facts import BindingFact, ExchangeFact
-from fakeamqp.node.profile import PROFILES
+from fakeamqp.node.messages import Message
 from fakeamqp.node.vhosts import VirtualHost
 from fakeamqp.spec.errors import SoftError
-from tests.unit.node._parts import make_queue
+from fakeamqp.spec.properties import BasicProperties
+from tests.unit.node._parts import make_queue, make_types
 
+TYPES = make_types()
 PREDECLARED = ["", "amq.direct", "amq.fanout", "amq.topic", "amq.headers", "amq.match", "amq.rabbitmq.trace"]
 
 
 @pytest.fixture
 def vhost() -> VirtualHost:
     """A virtual host with three queues."""
-    vhost = VirtualHost("/", PROFILES["4.0"])
+    vhost = VirtualHost("/", TYPES)
     for name in ("one", "two", "three"):
         vhost.add_queue(make_queue(name))
     return vhost
@@ -31,7 +33,7 @@ def add_exchange(vhost: VirtualHost, name: str, kind: str = "fanout", **argument
     fact = ExchangeFact(
         "/", name, kind, True, False, False, {key.replace("_", "-"): arguments[key] for key in arguments}
     )
-    vhost.add_exchange(Exchange(fact, PROFILES["4.0"]))
+    vhost.add_exchange(Exchange(fact, TYPES.make_index(fact)))
 
 
 def bind(vhost: VirtualHost, source: str, kind: str, name: str, key: str = "", **arguments: Any) -> Binding:
@@ -40,10 +42,15 @@ def bind(vhost: VirtualHost, source: str, kind: str, name: str, key: str = "", *
     return binding
 
 
+def published(*keys: str, headers: dict[str, Any] | None = None) -> Message:
+    return Message("anywhere", keys[0], BasicProperties(headers=headers), b"", further_keys=keys[1:])
+
+
 def route(vhost: VirtualHost, exchange: str, key: str = "", headers: dict[str, Any] | None = None) -> list[str]:
     """Where a message goes, found anew and remembered."""
-    found = [queue.name for queue in vhost.route(exchange, key, headers or {})]
-    assert found == [queue.name for queue in vhost.route(exchange, key, headers or {})]
+    message = published(key, headers=headers)
+    found = [queue.name for queue in vhost.route(exchange, message)]
+    assert found == [queue.name for queue in vhost.route(exchange, message)]
     vhost.check()
     return found
 
@@ -98,10 +105,10 @@ class TestRoutes:
         assert route(vhost, "prices", "key") == ["one"]
 
     def test_several_keys_lead_to_each_queue_once(self, vhost: VirtualHost) -> None:
-        assert [queue.name for queue in vhost.route_all("", ("two", "four", "one", "two"), {})] == ["two", "one"]
+        assert [queue.name for queue in vhost.route("", published("two", "four", "one", "two"))] == ["two", "one"]
         bind(vhost, "amq.direct", "queue", "one", "a")
         bind(vhost, "amq.direct", "queue", "one", "b")
-        assert [queue.name for queue in vhost.route_all("amq.direct", ("a", "b"), {})] == ["one"]
+        assert [queue.name for queue in vhost.route("amq.direct", published("a", "b"))] == ["one"]
 
     def test_headers_are_looked_at_every_time(self, vhost: VirtualHost) -> None:
         bind(vhost, "amq.headers", "queue", "one", color="red")
@@ -136,7 +143,7 @@ class TestRememberedRoutes:
         vhost.remove_queue("one")
         vhost.add_queue(make_queue("one"))
         bind(vhost, "amq.fanout", "queue", "one")
-        assert vhost.route("amq.fanout", "", {}) == (vhost.queue("one"),)
+        assert vhost.route("amq.fanout", published("")) == (vhost.queue("one"),)
 
     def test_only_so_many_are_remembered(self, vhost: VirtualHost, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(vhosts, "ROUTE_CACHE_SIZE", 2)

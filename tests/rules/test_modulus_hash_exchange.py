@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
+from tests.rules._plugin_exchanges import bound, owners, receivers, spread
 from tests.rules._routing import is_routed
-from tests.rules_to_come._plugin_exchanges import bound, owners, receivers, spread
 
 KEYS = [f"key-{number}" for number in range(30)]
 OWNERS_OF_KEYS = "bacbcbcacaccbcacacaaccbcccabbb"

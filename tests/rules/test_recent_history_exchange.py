@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed, connection_closed
 from tests.rules._helpers import get_all
+from tests.rules._plugin_exchanges import bound, publish, receivers
 from tests.rules._publishing import get_one
-from tests.rules._queues import Connect
+from tests.rules._queues import Connect, wait_until_ready
 from tests.rules._routing import is_routed
-from tests.rules_to_come._plugin_exchanges import bound, publish, receivers
 
 NO_STORE = "x-recent-history-no-store"
 
@@ -218,3 +220,81 @@ def test_a_message_from_another_exchange_is_remembered(channel: BlockingChannel)
     bound(channel, "history", {"a": ""})
     method, _, body = get_one(channel, "a")
     assert (method.exchange, body) == ("amq.fanout", b"1")
+
+
+def test_what_was_delivered_before_a_bound_exchange_failed_stays(channel: BlockingChannel, connect: Connect) -> None:
+    declare(channel)
+    publish_numbers(channel, 2)
+    bound(channel, "amq.direct", {"a": "key-2"})
+    with pytest.raises(pika.exceptions.ConnectionClosedByBroker):
+        channel.exchange_bind("amq.direct", "history")
+    assert get_all(connect().channel(), "a") == [b"2"]
+
+
+def test_a_bound_exchange_reads_cc_and_bcc_of_the_history(channel: BlockingChannel) -> None:
+    declare(channel)
+    publish(channel, "history", "a", b"1", headers={"CC": ["b"], "BCC": ["c"]})
+    queues = bound(channel, "amq.direct", {"a": "a", "b": "b", "c": "c", "d": "d"})
+    channel.exchange_bind("amq.direct", "history")
+    assert [queue for queue in queues if get_all(channel, queue)] == ["a", "b", "c"]
+
+
+def test_a_bound_exchange_may_pass_the_history_to_its_alternate(channel: BlockingChannel) -> None:
+    declare(channel)
+    publish_numbers(channel, 1)
+    bound(channel, "amq.fanout", {"a": ""})
+    channel.exchange_declare("picky", "direct", arguments={"alternate-exchange": "amq.fanout"})
+    channel.exchange_bind("picky", "history")
+    assert get_all(channel, "a") == [b"1"]
+
+
+def test_an_exchange_bound_to_itself_remembers_its_history_twice(channel: BlockingChannel) -> None:
+    bound(channel, declare(channel), {"a": ""})
+    publish_numbers(channel, 2)
+    channel.exchange_bind("history", "history")
+    assert get_all(channel, "a") == [b"1", b"2", b"2", b"1"]
+    assert history(channel) == [1, 2, 2, 1]
+
+
+def test_what_a_transaction_took_back_is_remembered(channel: BlockingChannel) -> None:
+    declare(channel)
+    with channel.connection.channel() as transactional:
+        transactional.tx_select()
+        transactional.basic_publish("history", "", b"1")
+        transactional.tx_rollback()
+    assert history(channel) == [1]
+
+
+def test_the_time_to_live_of_a_remembered_message_begins_in_the_queue(
+    channel: BlockingChannel, let_time_pass: Callable[[float], None]
+) -> None:
+    declare(channel)
+    publish(channel, "history", "", b"1", expiration="300")
+    let_time_pass(0.5)
+    bound(channel, "history", {"a": "", "b": ""})
+    assert get_all(channel, "a") == [b"1"]
+    let_time_pass(0.5)
+    assert get_all(channel, "b") == []
+
+
+@pytest.mark.parametrize(("overflow", "expected"), [("drop-head", [3]), ("reject-publish", [1])])
+def test_the_history_keeps_to_the_length_of_a_queue(
+    channel: BlockingChannel, overflow: str, expected: list[int]
+) -> None:
+    declare(channel)
+    publish_numbers(channel, 3)
+    channel.queue_declare("short", arguments={"x-max-length": 1, "x-overflow": overflow})
+    channel.queue_bind("short", "history")
+    assert [int(body) for body in get_all(channel, "short")] == expected
+
+
+def test_what_a_full_queue_rejects_of_the_history_is_dead_lettered(channel: BlockingChannel) -> None:
+    declare(channel)
+    publish_numbers(channel, 3)
+    bound(channel, "amq.fanout", {"dead": ""})
+    arguments = {"x-max-length": 1, "x-overflow": "reject-publish-dlx", "x-dead-letter-exchange": "amq.fanout"}
+    channel.queue_declare("short", arguments=arguments)
+    channel.queue_bind("short", "history")
+    wait_until_ready(channel, "dead", 2)
+    assert get_all(channel, "short") == [b"1"]
+    assert get_all(channel, "dead") == [b"2", b"3"]

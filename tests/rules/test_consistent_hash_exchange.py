@@ -11,9 +11,9 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed, connection_closed
 from tests.rules._helpers import get_all
+from tests.rules._plugin_exchanges import bound, owners, publish, receivers, spread
 from tests.rules._queues import Connect
 from tests.rules._routing import is_routed
-from tests.rules_to_come._plugin_exchanges import bound, owners, publish, receivers, spread
 
 KEYS = [f"key-{number}" for number in range(30)]
 WEIGHTS = {"a": "1", "b": "2", "c": "3"}

@@ -7,8 +7,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
 from tests.rules._helpers import get_all
+from tests.rules._plugin_exchanges import bound, publish, receivers, spread
 from tests.rules._routing import is_routed
-from tests.rules_to_come._plugin_exchanges import bound, publish, receivers, spread
 
 
 def declare(channel: BlockingChannel, **settings: object) -> str:

@@ -1,0 +1,37 @@
+"""The arrival of a message in the queues that it was routed to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from fakeamqp.node.dead_letter import dead_letter
+from fakeamqp.node.messages import Message
+from fakeamqp.node.queues import Queue
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+
+
+class Receipt(NamedTuple):
+    """What became of a message: how far the journal must be synced to be safe with it, and whether a queue refused."""
+
+    position: int
+    is_refused: bool
+
+
+DONE = Receipt(0, False)
+
+
+def arrive(node: Node, queues: Iterable[Queue], message: Message) -> Receipt:
+    """Put a message into queues, but for those that have no room."""
+    position = 0
+    is_refused = False
+    for queue in queues:
+        if queue.refuses(message):
+            is_refused = True
+            if queue.settings.overflow == "reject-publish-dlx":
+                dead_letter(node, queue, message, "maxlen")
+        elif node.enqueue(queue, message).survives:
+            position = node.journal.appended
+    return Receipt(position, is_refused) if position or is_refused else DONE
