@@ -8,6 +8,7 @@ from fakeamqp.node.erlang import atom
 from fakeamqp.node.exchange_types import BindingIndex
 from fakeamqp.node.facts import ExchangeFact
 
+TRACE_EXCHANGE = "amq.rabbitmq.trace"
 PREDECLARED_EXCHANGES = (
     ("", "direct", False),
     ("amq.direct", "direct", False),
@@ -15,7 +16,7 @@ PREDECLARED_EXCHANGES = (
     ("amq.topic", "topic", False),
     ("amq.headers", "headers", False),
     ("amq.match", "headers", False),
-    ("amq.rabbitmq.trace", "topic", True),
+    (TRACE_EXCHANGE, "topic", True),
 )
 """What every virtual host has from the start: name, type, internal."""
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from fakeamqp.node import consumer_timeout, sessions
+from fakeamqp.node import consumer_timeout, firehose, sessions
 from fakeamqp.node.access import Access
 from fakeamqp.node.alarms import is_held
 from fakeamqp.node.apply import APPLY, RETRACT, recover
@@ -266,6 +266,8 @@ class Node:
 
     def hand_out(self, entry: Entry, channel: Channel, consumer: Consumer | None, *, no_ack: bool) -> int:
         """An entry that was taken goes to a client; returns its delivery tag."""
+        if channel.vhost.is_traced:
+            firehose.copy_delivery(self, channel, entry, redelivered=entry.is_redelivered)
         if no_ack:
             entry.queue.drop(entry)
             self.retract_entry(entry)

@@ -10,6 +10,7 @@ from fakeamqp.node.arrivals import DONE, Receipt, arrive
 from fakeamqp.node.channels import Channel, Publication
 from fakeamqp.node.confirms import Awaiting
 from fakeamqp.node.exchanges import Exchange, exchange_named
+from fakeamqp.node.firehose import copy_publish
 from fakeamqp.node.messages import Message
 from fakeamqp.node.permissions import check_exchange, check_topic
 from fakeamqp.node.queues import Queue
@@ -50,6 +51,8 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
     queues = channel.vhost.route(exchange.name, message)
     if not exchange.name and (keys or not queues) and node.reply_channels:
         deliver_replies(node, message)
+    if channel.vhost.is_traced:
+        copy_publish(node, channel, message, queues)
     if channel.transaction is not None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))

@@ -20,6 +20,8 @@ class VirtualHost:
 
     def __init__(self, name: str, types: ExchangeTypes) -> None:
         self.name = name
+        self.is_traced = False
+        """Whether the firehose is on."""
         self.exchanges: dict[str, Exchange] = {}
         self.queues: dict[str, Queue] = {}
         self._bindings_to: dict[Destination, dict[Binding, None]] = {}

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from fakeamqp.node import alarms, operator
+from fakeamqp.node import alarms, firehose, operator
 from fakeamqp.node.journal import Journal
 from fakeamqp.node.node import Node
 from fakeamqp.node.profile import profile_of
@@ -296,6 +296,14 @@ class SimulatedBroker:
     def close_connections(self, reason: str, vhost: str | None = None) -> None:
         """Disconnect every client, or those of one virtual host (320)."""
         self._operate("close_connections", operator.close_connections, reason, vhost)
+
+    def trace_on(self, vhost: str = "/") -> None:
+        """The firehose: copies of all that is published and delivered in a virtual host go to amq.rabbitmq.trace."""
+        self._operate("trace_on", firehose.set_tracing, vhost, True)
+
+    def trace_off(self, vhost: str = "/") -> None:
+        """No more copies to amq.rabbitmq.trace."""
+        self._operate("trace_off", firehose.set_tracing, vhost, False)
 
     def alarm(self, resource: str) -> None:
         """The node runs low on "memory" or "disk": it tells whoever publishes (connection.blocked), and reads no more.
