@@ -21,6 +21,10 @@ FRAME_MIN_SIZE = 4096
 """Below this no peer may negotiate, AMQP 0-9-1 section 4.2.3."""
 
 
+FIRST_PORT = 49151
+"""Clients are numbered from the first ephemeral port on."""
+
+
 class Phase(enum.Enum):
     """How far a connection has come."""
 
@@ -44,17 +48,23 @@ class Connection:
         "heartbeat_us",
         "held",
         "id",
+        "mechanism",
         "name",
         "outbox",
         "phase",
+        "port",
         "timer",
         "user",
         "vhost",
     )
 
-    def __init__(self, number: int, name: str) -> None:
+    def __init__(self, number: int) -> None:
         self.id = number
-        self.name = name
+        self.port = FIRST_PORT + number
+        """The client's."""
+        self.name = f"127.0.0.1:{self.port} -> 127.0.0.1:5672"
+        self.mechanism = ""
+        """How the client logs in."""
         self.phase = Phase.STARTING
         self.outbox: deque[tuple[int, Method]] = deque()
         """(channel number, method), oldest first: what the client has still to read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakeamqp.node import reply_to
+from fakeamqp.node import events, reply_to
 from fakeamqp.node.arguments import parse_consumer_priority
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.consumers import Consumer
@@ -87,6 +87,7 @@ def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsu
     )
     channel.consumers[consumer.tag] = consumer
     queue.consumers.add(consumer)
+    events.tell_of_consumer(node, consumer)
     queue.had_consumer = True
     if method.exclusive and not queue.is_quorum:
         queue.exclusive_consumer = consumer

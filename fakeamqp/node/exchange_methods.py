@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fakeamqp.node import events
 from fakeamqp.node.arguments import parse_alternate_exchange
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.channels import Channel
@@ -66,7 +67,7 @@ def _declare_actively(node: Node, channel: Channel, vhost: VirtualHost, name: st
         check_exchange(node, channel, "read", name)
         check_exchange(node, channel, "write", alternate)
     kind.check_arguments(method.arguments)
-    node.commit(fact)
+    node.commit(fact, channel.connection.user)
 
 
 def delete(node: Node, channel: Channel, method: ExchangeDelete) -> None:
@@ -81,7 +82,7 @@ def delete(node: Node, channel: Channel, method: ExchangeDelete) -> None:
     if exchange is not None:
         if method.if_unused and exchange.bindings:
             raise precondition_failed(f"{exchange_named(name, vhost.name)} in use")
-        delete_exchange(node, exchange)
+        delete_exchange(node, exchange, channel.connection.user)
     if not method.nowait:
         channel.send(ExchangeDeleteOk())
 
@@ -137,16 +138,19 @@ def _bind(
     node.exchange_types.find(exchange.fact.type).check_binding(exchange.fact, binding, end)
     if isinstance(end, Queue):
         assert_may_use(end.fact, channel.connection.id)
+    fact = BindingFact(vhost.name, binding)
     if not vhost.has_binding(binding):
-        _add_binding(node, exchange, BindingFact(vhost.name, binding))
+        _add_binding(node, channel, exchange, fact)
+    elif node.profile.binding_again_is_an_event:
+        events.tell_of_commit(node, fact, fact, channel.connection.user)
 
 
-def _add_binding(node: Node, exchange: Exchange, fact: BindingFact) -> None:
+def _add_binding(node: Node, channel: Channel, exchange: Exchange, fact: BindingFact) -> None:
     if node.profile.history_comes_before_binding:
         replay_history(node, exchange, fact.binding.destination)
-        node.commit(fact)
+        node.commit(fact, channel.connection.user)
     else:
-        node.commit(fact)
+        node.commit(fact, channel.connection.user)
         replay_history(node, exchange, fact.binding.destination)
 
 
@@ -161,7 +165,7 @@ def _unbind(
         return
     if destination.kind == "queue":
         assert_may_use(vhost.queue(destination.name).fact, channel.connection.id)
-    unbind_all(node, vhost, [binding])
+    unbind_all(node, vhost, [binding], channel.connection.user)
 
 
 def _check_binding(node: Node, channel: Channel, source: str, destination: Destination, routing_key: str) -> None:

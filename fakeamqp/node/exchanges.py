@@ -8,6 +8,9 @@ from fakeamqp.node.erlang import atom
 from fakeamqp.node.exchange_types import BindingIndex
 from fakeamqp.node.facts import ExchangeFact
 
+EVENT_VHOST = "/"
+EVENT_EXCHANGE = "amq.rabbitmq.event"
+"""Of the plugin rabbitmq_event_exchange, in this virtual host alone."""
 TRACE_EXCHANGE = "amq.rabbitmq.trace"
 PREDECLARED_EXCHANGES = (
     ("", "direct", False),

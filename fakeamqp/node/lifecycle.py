@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fakeamqp.node import events
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.connections import Connection, Phase
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from fakeamqp.node.node import Node
 
 
-def delete_queue(node: Node, queue: Queue) -> int:
+def delete_queue(node: Node, queue: Queue, by: str) -> int:
     """A queue goes, with its messages, consumers and bindings; returns how many messages were ready."""
     vhost = node.vhosts[queue.fact.vhost]
     ready = len(queue.backlog)
@@ -31,7 +32,7 @@ def delete_queue(node: Node, queue: Queue) -> int:
             consumer.channel.send(BasicCancel(consumer.tag, True))
     unbind_all(node, vhost, vhost.bindings_to(Destination("queue", queue.name)))
     queue.close()
-    node.retract(queue.fact)
+    node.retract(queue.fact, by)
     return ready
 
 
@@ -40,22 +41,22 @@ def _cancellation_order(consumer: Consumer) -> tuple[int, int, str]:
     return (consumer.channel.connection.id, consumer.channel.number, consumer.tag)
 
 
-def delete_exchange(node: Node, exchange: Exchange) -> None:
+def delete_exchange(node: Node, exchange: Exchange, by: str) -> None:
     """An exchange goes, with the bindings from it and to it; exchanges that it leaves unused follow."""
     vhost = node.vhosts[exchange.fact.vhost]
     for binding in list(exchange.bindings):
-        node.retract(BindingFact(vhost.name, binding))
+        node.retract(BindingFact(vhost.name, binding), by)
     to = vhost.bindings_to(Destination("exchange", exchange.name))
     for binding in to:
-        node.retract(BindingFact(vhost.name, binding))
-    node.retract(exchange.fact)
+        node.retract(BindingFact(vhost.name, binding), by)
+    node.retract(exchange.fact, by)
     delete_unused_exchanges(node, vhost, to)
 
 
-def unbind_all(node: Node, vhost: VirtualHost, bindings: list[Binding]) -> None:
+def unbind_all(node: Node, vhost: VirtualHost, bindings: list[Binding], by: str = events.INTERNAL) -> None:
     """Bindings go; auto-delete exchanges that lose their last one follow."""
     for binding in bindings:
-        node.retract(BindingFact(vhost.name, binding))
+        node.retract(BindingFact(vhost.name, binding), by)
     delete_unused_exchanges(node, vhost, bindings)
 
 
@@ -68,8 +69,8 @@ def delete_unused_exchanges(node: Node, vhost: VirtualHost, unbound: list[Bindin
             continue
         to = vhost.bindings_to(Destination("exchange", exchange.name))
         for each in to:
-            node.retract(BindingFact(vhost.name, each))
-        node.retract(exchange.fact)
+            node.retract(BindingFact(vhost.name, each), events.INTERNAL)
+        node.retract(exchange.fact, events.INTERNAL)
         todo += to
 
 
@@ -82,6 +83,7 @@ def remove_consumer(node: Node, consumer: Consumer) -> None:
         queue.exclusive_consumer = None
     renew_lease(node, queue)
     node.touch(queue)
+    events.tell_of_cancelled_consumer(node, consumer)
 
 
 def renew_lease(node: Node, queue: Queue) -> None:
@@ -91,7 +93,7 @@ def renew_lease(node: Node, queue: Queue) -> None:
 
     def expire() -> None:
         if not queue.consumers:
-            delete_queue(node, queue)
+            delete_queue(node, queue, events.INTERNAL)
 
     if queue.expiry_timer is not None:
         queue.expiry_timer.cancel()
@@ -100,6 +102,7 @@ def renew_lease(node: Node, queue: Queue) -> None:
 
 def end_channel(node: Node, channel: Channel) -> None:
     """A channel ends: its consumers go, and what they held is ready again. Nothing is sent."""
+    events.tell_of_closed_channel(node, channel)
     for consumer in list(channel.consumers.values()):
         remove_consumer(node, consumer)
     held = [*channel.unacked.values()]
@@ -121,7 +124,7 @@ def end_channels(node: Node, connection: Connection) -> None:
     connection.channels.clear()
     if connection.vhost is not None:
         for queue in [each for each in connection.vhost.queues.values() if each.owner == connection.id]:
-            delete_queue(node, queue)
+            delete_queue(node, queue, events.INTERNAL)
 
 
 def end_connection(node: Node, connection: Connection, farewell: Method | None = None) -> None:
@@ -130,6 +133,7 @@ def end_connection(node: Node, connection: Connection, farewell: Method | None =
         return
     connection.phase = Phase.CLOSED
     end_channels(node, connection)
+    events.tell_of_disconnection(node, connection)
     node.connections.pop(connection.id, None)
     if connection.timer is not None:
         connection.timer.cancel()

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from fakeamqp.node import consumer_timeout, firehose, sessions
+from fakeamqp.node import consumer_timeout, events, firehose, sessions
 from fakeamqp.node.access import Access
 from fakeamqp.node.alarms import is_held
 from fakeamqp.node.apply import APPLY, RETRACT, recover
@@ -18,7 +18,7 @@ from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.dead_letter import dead_letter
 from fakeamqp.node.dispatch import dispatch
 from fakeamqp.node.exchange_registry import ExchangeTypes, Matching
-from fakeamqp.node.facts import Fact
+from fakeamqp.node.facts import Fact, key_of
 from fakeamqp.node.journal import Journal
 from fakeamqp.node.late_delivery import delay
 from fakeamqp.node.lifecycle import delete_queue, end_connection
@@ -88,7 +88,7 @@ class Node:
         """A client has opened a stream and sent a protocol header; the answer is in the connection's outbox."""
         self.advance(now_us)
         number = next(self._connection_numbers)
-        connection = Connection(number, f"127.0.0.1:{49151 + number} -> 127.0.0.1:5672")
+        connection = Connection(number)
         connection.heard_us = now_us
         self.connections[number] = connection
         sessions.start(self, connection)
@@ -195,7 +195,7 @@ class Node:
         elif type(effect) is WakeAt:
             self._wake(queue, effect.at_us)
         else:
-            delete_queue(self, queue)
+            delete_queue(self, queue, by=events.INTERNAL)
 
     def _wake(self, queue: Queue, at_us: int) -> None:
         def wake() -> None:
@@ -288,16 +288,19 @@ class Node:
 
     # -- the one door to what is true ----------------------------------------------------------------------------
 
-    def commit(self, fact: Fact) -> None:
-        """A fact holds from now on: in memory, and in the journal if it survives."""
+    def commit(self, fact: Fact, by: str = events.OPERATOR) -> None:
+        """A fact holds from now on: in memory, and in the journal if it survives. `by` is the user who wants it so."""
+        before = self.journal.facts.get(key_of(fact))
         APPLY[type(fact)](self, fact)
         if survives(self, fact):
             self.journal.put(fact)
+        events.tell_of_commit(self, fact, before, by)
 
-    def retract(self, fact: Fact) -> None:
+    def retract(self, fact: Fact, by: str = events.OPERATOR) -> None:
         """A fact holds no longer."""
         RETRACT[type(fact)](self, fact)
         self.journal.delete(fact)
+        events.tell_of_retraction(self, fact, by)
 
     def commit_entry(self, entry: Entry) -> None:
         """A message is in a queue from now on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from fakeamqp.node.events import OPERATOR
 from fakeamqp.node.facts import PermissionFact, TopicPermissionFact, UserFact, VirtualHostFact
 from fakeamqp.node.lifecycle import delete_queue
 from fakeamqp.spec.errors import Misuse
@@ -46,7 +47,7 @@ def delete_vhost(node: Node, name: str) -> None:
         if connection.vhost is vhost:
             node.force_close(connection, f"vhost '{name}' is deleted")
     for queue in list(vhost.queues.values()):
-        delete_queue(node, queue)
+        delete_queue(node, queue, OPERATOR)
     for fact in vhost.bindings():
         node.retract(fact)
     for exchange in list(vhost.exchanges.values()):

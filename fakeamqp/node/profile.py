@@ -50,6 +50,8 @@ class Profile(Record, frozen=True):
     """Whether the broker counts a message's deaths itself, or believes its x-death header."""
     default_delivery_limit: int | None
     """How often a quorum queue's message may come back where nothing else is said."""
+    binding_again_is_an_event: bool
+    """Whether amq.rabbitmq.event also tells of a binding that was there already."""
     queues_have_consumer_timeouts: bool
     """Whether a queue's x-consumer-timeout says how long a delivery may be unacknowledged."""
     negative_delivery_limit: int | None
@@ -94,6 +96,7 @@ PROFILES: dict[str, Profile] = {
         checks_topics_in_cc=False,
         keeps_own_deaths=False,
         default_delivery_limit=None,
+        binding_again_is_an_event=False,
         queues_have_consumer_timeouts=False,
         negative_delivery_limit=0,
         quorum_get_counts_from_zero=True,
@@ -126,6 +129,7 @@ PROFILES: dict[str, Profile] = {
         checks_topics_in_cc=True,
         keeps_own_deaths=True,
         default_delivery_limit=20,
+        binding_again_is_an_event=True,
         queues_have_consumer_timeouts=True,
         negative_delivery_limit=None,
         quorum_get_counts_from_zero=False,

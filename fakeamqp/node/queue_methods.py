@@ -89,7 +89,7 @@ def _declare_actively(node: Node, channel: Channel, method: QueueDeclare) -> Que
         check_queue(node, channel, "read", name)
         check_exchange(node, channel, "write", dead_letter_exchange)
     _check_arguments(fact, node.profile)
-    node.commit(fact)
+    node.commit(fact, channel.connection.user)
     return vhost.queues[name]
 
 
@@ -143,7 +143,7 @@ def delete(node: Node, channel: Channel, method: QueueDelete) -> None:
     if queue is not None:
         assert_may_use(queue.fact, channel.connection.id)
         _refuse_if_needed(queue, method)
-        deleted = delete_queue(node, queue)
+        deleted = delete_queue(node, queue, channel.connection.user)
     if not method.nowait:
         channel.send(QueueDeleteOk(deleted))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fakeamqp.node import events
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.connections import (
     CHANNEL_MAX,
@@ -78,11 +79,14 @@ def start_ok(node: Node, connection: Connection, method: ConnectionStartOk) -> N
     if credentials is None or method.mechanism.encode() not in MECHANISMS[node.profile.version].split():
         end_connection(node, connection)
         return
+    connection.mechanism = method.mechanism
     user, password = credentials
     if not node.access.authenticate(user, password):
+        events.tell_of_login(node, connection, user, f"user '{user}' - invalid credentials")
         _refuse_login(node, connection, method.mechanism)
         return
     connection.user = user
+    events.tell_of_login(node, connection, user)
     connection.phase = Phase.TUNING
     connection.send(ConnectionTune(CHANNEL_MAX, FRAME_MAX, HEARTBEAT_S))
 
@@ -147,6 +151,7 @@ def open_vhost(node: Node, connection: Connection, method: ConnectionOpen) -> No
     connection.vhost = vhost
     connection.phase = Phase.RUNNING
     connection.send(ConnectionOpenOk())
+    events.tell_of_connection(node, connection)
 
 
 def close(node: Node, connection: Connection, method: ConnectionClose) -> None:
@@ -174,6 +179,7 @@ def open_channel(node: Node, connection: Connection, number: int) -> None:
     """channel.open."""
     channel = connection.channels[number] = Channel(connection, number, node.now_us)
     channel.send(ChannelOpenOk())
+    events.tell_of_channel(node, channel)
 
 
 def reopen_channel(node: Node, channel: Channel, method: ChannelOpen) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.exchange_registry import ExchangeTypes
-from fakeamqp.node.exchanges import PREDECLARED_EXCHANGES, Exchange, exchange_named
+from fakeamqp.node.exchanges import EVENT_EXCHANGE, EVENT_VHOST, PREDECLARED_EXCHANGES, Exchange, exchange_named
 from fakeamqp.node.facts import BindingFact, ExchangeFact
 from fakeamqp.node.messages import Message
 from fakeamqp.node.queues import Queue, queue_named
@@ -28,6 +28,9 @@ class VirtualHost:
         self._routes: dict[tuple[str, str], tuple[Queue, ...]] = {}
         for exchange, kind, internal in PREDECLARED_EXCHANGES:
             fact = ExchangeFact(name, exchange, kind, True, False, internal, {})
+            self.add_exchange(Exchange(fact, types.make_index(fact)))
+        if name == EVENT_VHOST:
+            fact = ExchangeFact(name, EVENT_EXCHANGE, "topic", True, False, True, {})
             self.add_exchange(Exchange(fact, types.make_index(fact)))
 
     def exchange(self, name: str) -> Exchange:

@@ -263,7 +263,7 @@ def test_of_the_predeclared_exchanges_only_the_trace_is_internal(
         channel.exchange_declare(exchange, exchange_type, durable=True, internal=not internal)
 
 
-@pytest.mark.parametrize("exchange", ["amq.rabbitmq.log", "amq.rabbitmq.event", "amq.default", "amq.match "])
+@pytest.mark.parametrize("exchange", ["amq.rabbitmq.log", "amq.default", "amq.match "])
 def test_no_other_exchange_is_predeclared(channel: BlockingChannel, vhost: str, exchange: str) -> None:
     with channel_closed(404, f"NOT_FOUND - no exchange '{exchange}' in vhost '{vhost}'"):
         channel.exchange_declare(exchange, passive=True)

@@ -366,6 +366,12 @@ def test_messages_are_no_events(channel: BlockingChannel, events: Events, vhost:
     assert of_the_queue == ["queue.created"]
 
 
+def test_it_is_in_one_virtual_host_alone(connect: Connect, operator: Any, vhost: str) -> None:
+    operator.add_vhost(f"{vhost}-other")
+    with channel_closed(404, f"NOT_FOUND - no exchange '{EVENT}' in vhost '{vhost}-other'"):
+        connect(virtual_host=f"{vhost}-other").channel().exchange_declare(EVENT, passive=True)
+
+
 def test_nobody_may_publish_to_it(connect: Connect) -> None:
     channel = connect(virtual_host="/").channel()
     with channel_closed(403, f"ACCESS_REFUSED - cannot publish to internal exchange '{EVENT}' in vhost '/'"):

@@ -97,6 +97,7 @@ def test_the_predeclared_exchanges_are_there() -> None:
         "amq.fanout": "fanout",
         "amq.headers": "headers",
         "amq.match": "headers",
+        "amq.rabbitmq.event": "topic",
         "amq.rabbitmq.trace": "topic",
         "amq.topic": "topic",
     }

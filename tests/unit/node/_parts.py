@@ -55,7 +55,7 @@ def fill(queue: Queue, *bodies: bytes, expires_us: int = NO_EXPIRY_US) -> list[E
 
 def make_channel(number: int = 1) -> Channel:
     """A channel of a connection that nobody reads."""
-    return Channel(Connection(1, "test"), number)
+    return Channel(Connection(1), number)
 
 
 def make_consumer(

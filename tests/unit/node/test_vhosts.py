@@ -56,7 +56,7 @@ def route(vhost: VirtualHost, exchange: str, key: str = "", headers: dict[str, A
 
 
 def test_some_exchanges_are_there_from_the_start(vhost: VirtualHost) -> None:
-    assert list(vhost.exchanges) == PREDECLARED
+    assert list(vhost.exchanges) == [*PREDECLARED, "amq.rabbitmq.event"]
 
 
 def test_what_is_not_there_is_not_found(vhost: VirtualHost) -> None:
