@@ -28,7 +28,7 @@ def arrive(node: Node, queues: Iterable[Queue], message: Message) -> Receipt:
     position = 0
     is_refused = False
     for queue in queues:
-        if queue.refuses(message):
+        if queue.is_limited and queue.refuses(message):
             is_refused = True
             if queue.settings.overflow == "reject-publish-dlx":
                 dead_letter(node, queue, message, "maxlen")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import enum
 from collections import OrderedDict
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.messages import Entry, Message
@@ -33,12 +32,11 @@ class Unacked(Record):
     at_us: int
 
 
-class Outcome(enum.Enum):
-    """What a client decided about a delivery."""
-
-    ACKNOWLEDGED = "acknowledged"
-    REJECTED = "rejected"
-    REQUEUED = "requeued"
+Outcome: TypeAlias = Literal["acknowledged", "rejected", "requeued"]
+"""What a client decided about a delivery."""
+ACKNOWLEDGED: Outcome = "acknowledged"
+REJECTED: Outcome = "rejected"
+REQUEUED: Outcome = "requeued"
 
 
 class Settlement(Record):
@@ -140,12 +138,12 @@ class Channel:
         """Queue a method for the client."""
         self.connection.outbox.append((self.number, method))
 
-    def hold(self, entry: Entry, consumer: Consumer | None, now_us: int) -> Unacked:
-        """Remember a delivery until it is acknowledged."""
+    def hold(self, entry: Entry, consumer: Consumer | None, now_us: int) -> int:
+        """Remember a delivery until it is acknowledged; returns its delivery tag."""
         tag = self.next_delivery_tag
         self.next_delivery_tag = tag + 1
-        delivery = self.unacked[tag] = Unacked(tag, entry, consumer, now_us)
-        return delivery
+        self.unacked[tag] = Unacked(tag, entry, consumer, now_us)
+        return tag
 
     def next_tag(self) -> int:
         """A fresh delivery tag."""

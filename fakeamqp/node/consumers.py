@@ -21,6 +21,7 @@ class Consumer:
         "arguments",
         "channel",
         "exclusive",
+        "line",
         "no_ack",
         "outstanding",
         "prefetch_count",
@@ -52,6 +53,8 @@ class Consumer:
         """Whoever has a higher one is served first."""
         self.arguments = arguments
         self.outstanding = 0
+        self.line: deque[Consumer] = deque()
+        """Those of its queue and priority that may be served."""
 
     def can_take(self) -> bool:
         """Whether neither this consumer's nor its channel's prefetch limit is reached."""
@@ -93,14 +96,15 @@ class Rotation:
 
     def add(self, consumer: Consumer) -> None:
         """A new consumer waits behind all others of its priority."""
-        self._line(consumer.priority).append(consumer)
+        consumer.line = self._line(consumer.priority)
+        consumer.line.append(consumer)
 
     def remove(self, consumer: Consumer) -> None:
         """A consumer is gone."""
         if consumer in self._parked:
             self._parked.remove(consumer)
         else:
-            self._line(consumer.priority).remove(consumer)
+            consumer.line.remove(consumer)
 
     def next(self) -> Consumer | None:
         """The consumer to serve now, sent to the back; None if nobody can take anything."""
@@ -115,20 +119,22 @@ class Rotation:
 
     def park(self, consumer: Consumer) -> None:
         """Whoever was served last is at its limit and leaves the line, to come back behind all others."""
-        self._line(consumer.priority).pop()
+        consumer.line.pop()
         self._parked.append(consumer)
 
     def unpark(self, channel: Channel) -> bool:
         """A channel has settled something: its parked consumers that can take again go to the back."""
-        if not self._parked:
+        parked = self._parked
+        if not parked:
             return False
-        freed = [each for each in self._parked if each.channel is channel and each.can_take()]
-        if not freed:
-            return False
-        self._parked = [each for each in self._parked if each not in freed]
+        freed = [each for each in parked if each.channel is channel and each.can_take()]
+        if len(freed) == len(parked):
+            parked.clear()
+        elif freed:
+            self._parked = [each for each in parked if each not in freed]
         for consumer in freed:
-            self._line(consumer.priority).append(consumer)
-        return True
+            consumer.line.append(consumer)
+        return bool(freed)
 
     def served(self) -> Iterator[Consumer]:
         """The consumers that get messages: all."""

@@ -41,7 +41,7 @@ def dead_letter(node: Node, queue: Queue, message: Message, reason: str) -> bool
     for target in targets:
         if reason != "rejected" and _is_cycle(target.name, dead.deaths):
             continue
-        if target.refuses(dead):
+        if target.is_limited and target.refuses(dead):
             has_arrived = False
         else:
             node.enqueue(target, dead)

@@ -40,7 +40,6 @@ class Message:
         routing_key: str,
         properties: BasicProperties,
         body: bytes,
-        *,
         further_keys: tuple[str, ...] = (),
         deaths: tuple[Death, ...] = (),
     ) -> None:

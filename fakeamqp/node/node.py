@@ -200,7 +200,7 @@ class Node:
     def _wake(self, queue: Queue, at_us: int) -> None:
         def wake() -> None:
             queue.wake_timer = None
-            queue.overtaker = None
+            queue.backlog.overtaker = None
             self.touch(queue)
 
         if queue.wake_timer is not None:
@@ -256,8 +256,8 @@ class Node:
     def enqueue(self, queue: Queue, message: Message) -> Entry:
         """Put a message into a queue, where the shorter of its own and the queue's time to live begins."""
         expires_us = NO_EXPIRY_US
-        if queue.settings.message_ttl_ms is not None:
-            expires_us = self.now_us + queue.settings.message_ttl_ms * 1000
+        if queue.ttl_us is not None:
+            expires_us = self.now_us + queue.ttl_us
         if message.properties.expiration is not None:
             expires_us = min(expires_us, self.now_us + int(message.properties.expiration) * 1000)
         entry = queue.enqueue(message, expires_us)
@@ -274,10 +274,10 @@ class Node:
             return channel.next_tag()
         if entry.survives:
             self._mark_delivered(entry)
-        delivery = channel.hold(entry, consumer, self.now_us)
-        if channel.ack_timer is None or entry.queue.settings.consumer_timeout_ms is not None:
-            consumer_timeout.watch(self, channel, delivery)
-        return delivery.delivery_tag
+        tag = channel.hold(entry, consumer, self.now_us)
+        if channel.ack_timer is None or entry.queue.is_timed:
+            consumer_timeout.watch(self, channel, channel.unacked[tag])
+        return tag
 
     def delivered_properties(self, entry: Entry, *, counts_from_zero: bool = False) -> BasicProperties:
         """A message's properties as a quorum queue's receiver gets them: with its returns counted in a header."""

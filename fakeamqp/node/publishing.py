@@ -6,14 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from fakeamqp.node import erlang
-from fakeamqp.node.arrivals import DONE, Receipt, arrive
+from fakeamqp.node.arrivals import arrive
 from fakeamqp.node.channels import Channel, Publication
 from fakeamqp.node.confirms import Awaiting
 from fakeamqp.node.exchanges import Exchange, exchange_named
 from fakeamqp.node.firehose import copy_publish
 from fakeamqp.node.messages import Message
 from fakeamqp.node.permissions import check_exchange, check_topic
-from fakeamqp.node.queues import Queue
 from fakeamqp.node.reply_to import REPLY_TO, address_for_replies, deliver_replies
 from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
 from fakeamqp.spec.methods import BasicPublish, BasicReturn
@@ -47,7 +46,7 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
         if keys and node.profile.checks_topics_in_cc:
             for key in keys:
                 check_topic(node, channel, "write", exchange, key)
-    message = Message(exchange.name, method.routing_key, properties, method.body, further_keys=keys)
+    message = Message(exchange.name, method.routing_key, properties, method.body, keys)
     queues = channel.vhost.route(exchange.name, message)
     if not exchange.name and (keys or not queues) and node.reply_channels:
         deliver_replies(node, message)
@@ -57,21 +56,17 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))
         return
-    receipt = deliver(node, channel, message, queues, mandatory=method.mandatory)
+    receipt = arrive(node, queues, message)
+    if not queues and method.mandatory:
+        give_back(channel, message)
     if channel.confirms:
         node.awaiting.append(Awaiting(receipt.position, channel, channel.next_publish_number, receipt.is_refused))
         channel.next_publish_number += 1
 
 
-def deliver(node: Node, channel: Channel, message: Message, queues: tuple[Queue, ...], *, mandatory: bool) -> Receipt:
-    """Put a message into its queues, or return it."""
-    if not queues:
-        if mandatory:
-            channel.send(
-                BasicReturn(312, "NO_ROUTE", message.exchange, message.routing_key, message.properties, message.body)
-            )
-        return DONE
-    return arrive(node, queues, message)
+def give_back(channel: Channel, message: Message) -> None:
+    """basic.return of a mandatory message that led nowhere."""
+    channel.send(BasicReturn(312, "NO_ROUTE", message.exchange, message.routing_key, message.properties, message.body))
 
 
 def _exchange_to_publish_to(node: Node, channel: Channel, method: BasicPublish) -> Exchange:

@@ -61,15 +61,16 @@ class Queue:
         "is_full",
         "is_limited",
         "is_quorum",
+        "is_timed",
         "key",
         "name",
         "next_position",
-        "overtaker",
         "owner",
         "profile",
         "ready_bytes",
         "settings",
         "store",
+        "ttl_us",
         "unacked",
         "wake_timer",
     )
@@ -86,7 +87,7 @@ class Queue:
         self.is_quorum = self.settings.queue_type == "quorum"
         self.backlog = _backlog(self.settings, profile)
         self.ready_bytes = 0
-        """The size of all ready bodies."""
+        """The size of all ready bodies, where it matters."""
         self.unacked: dict[int, Entry] = {}
         """Entries that somebody holds, by position."""
         self.discarded: dict[int, tuple[Entry, str]] = {}
@@ -99,8 +100,6 @@ class Queue:
         self.is_deleted = False
         self.is_full = False
         """Whether a quorum queue refuses what comes until it is down to 80 percent of its limits."""
-        self.overtaker: Entry | None = None
-        """A head that came before others that were there first, and that nobody has looked at since."""
         self.wake_timer: Timer | None = None
         self.expiry_timer: Timer | None = None
         self.configure(self.settings)
@@ -110,8 +109,14 @@ class Queue:
         self.settings = settings
         self.is_limited = settings.max_length is not None or settings.max_length_bytes is not None
         """Whether the queue may be only so long."""
+        if self.is_limited:
+            self.ready_bytes = sum(len(entry.message.body) for entry in self.backlog)
         self.delivery_limit = _delivery_limit(settings.delivery_limit, self.profile) if self.is_quorum else None
         """How often a message may come back."""
+        self.ttl_us = None if settings.message_ttl_ms is None else settings.message_ttl_ms * 1000
+        """How long a message may wait."""
+        self.is_timed = settings.consumer_timeout_ms is not None
+        """Whether the queue has an own time for acknowledgements."""
 
     def enqueue(self, message: Message, expires_us: int) -> Entry:
         """A new entry behind all others; it is not in the backlog yet."""
@@ -122,29 +127,27 @@ class Queue:
     def admit(self, entry: Entry) -> None:
         """A new entry is ready."""
         self.backlog.append(entry)
-        self.ready_bytes += len(entry.message.body)
-        if self.settings.max_priority and len(self.backlog) > 1 and self.backlog.head() is entry:
-            self.overtaker = entry
+        if self.is_limited:
+            self.ready_bytes += len(entry.message.body)
 
     def take(self) -> Entry:
         """The head leaves the backlog and waits for its acknowledgement; raises IndexError if there is none."""
         entry = self.backlog.pop()
-        self.ready_bytes -= len(entry.message.body)
+        if self.is_limited:
+            self.ready_bytes -= len(entry.message.body)
         self.unacked[entry.position] = entry
-        self.overtaker = None
         return entry
 
     def put_back(self, entry: Entry) -> None:
         """An unacknowledged entry is ready again, at the place that its type of queue gives it."""
         del self.unacked[entry.position]
         self.backlog.put_back(entry)
-        self.ready_bytes += len(entry.message.body)
-        self.overtaker = None
+        if self.is_limited:
+            self.ready_bytes += len(entry.message.body)
 
     def clear(self) -> list[Entry]:
         """All ready entries leave, in their order."""
         self.ready_bytes = 0
-        self.overtaker = None
         return self.backlog.clear()
 
     def is_over(self, more_messages: int = 0, more_bytes: int = 0) -> bool:
@@ -155,12 +158,12 @@ class Queue:
         )
 
     def refuses(self, message: Message) -> bool:
-        """Whether a publisher is told that there is no room (x-overflow: reject-publish).
+        """Whether a publisher to a limited queue is told that there is no room (x-overflow: reject-publish).
 
         A quorum queue notices only once it is over its limit, and then refuses until it is down to 80 percent.
         Source: rabbit_fifo.erl and rabbit_fifo_client.erl; observed.
         """
-        if not self.is_limited or not self.settings.rejects:
+        if not self.settings.rejects:
             return False
         would_be_over = self.is_over(1, len(message.body))
         if not self.is_quorum:
@@ -202,7 +205,7 @@ class Queue:
         backlog = self.backlog
         while (head := backlog.head()) is not None:
             # What expires as it arrives may still go to a consumer that is free: expiration 0 means just that.
-            is_expired = head.expires_us <= now_us and head is not self.overtaker
+            is_expired = head.expires_us <= now_us and head is not backlog.overtaker
             is_lost = is_expired and (head.is_redelivered or head.expires_us < now_us)
             consumer = None if is_lost else self.consumers.next()
             if consumer is None:
@@ -221,7 +224,7 @@ class Queue:
             while head is not None and self.is_over():
                 effects.append(GiveUp(self.take(), "maxlen"))
                 head = backlog.head()
-        if head is not None and head.expires_us != NO_EXPIRY_US and head is not self.overtaker:
+        if head is not None and head.expires_us != NO_EXPIRY_US and head is not backlog.overtaker:
             effects.append(WakeAt(head.expires_us))
         if self.fact.auto_delete and self.had_consumer and not (self.consumers or self.is_deleted):
             effects.append(Unused())
@@ -233,7 +236,7 @@ class Queue:
         assert all(entry.position == position for position, entry in self.unacked.items())
         assert not {each.position for each in self.backlog} & set(self.unacked)
         assert all(each.position < self.next_position for each in self.backlog)
-        assert self.ready_bytes == sum(len(each.message.body) for each in self.backlog)
+        assert not self.is_limited or self.ready_bytes == sum(len(each.message.body) for each in self.backlog)
         assert self.settings.rejects or not self.is_over()
         if self.backlog and not self.settings.single_active_consumer:
             assert not any(each.can_take() for each in self.consumers), f"{self.name}: ready messages, idle consumers"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakeamqp.node.channels import Channel, Outcome, Settlement, Unacked
+from fakeamqp.node.channels import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome, Settlement, Unacked
 from fakeamqp.spec.errors import not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def ack(node: Node, channel: Channel, method: BasicAck) -> None:
     """basic.ack."""
-    _decide(node, channel, channel.pick(method.delivery_tag, method.multiple), Outcome.ACKNOWLEDGED)
+    _decide(node, channel, channel.pick(method.delivery_tag, method.multiple), ACKNOWLEDGED)
 
 
 def nack(node: Node, channel: Channel, method: BasicNack) -> None:
@@ -29,7 +29,7 @@ def reject(node: Node, channel: Channel, method: BasicReject) -> None:
 
 
 def _refusal(requeue: bool) -> Outcome:
-    return Outcome.REQUEUED if requeue else Outcome.REJECTED
+    return REQUEUED if requeue else REJECTED
 
 
 def _decide(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
@@ -51,7 +51,7 @@ def recover_async(node: Node, channel: Channel, method: BasicRecoverAsync | Basi
     """basic.recover-async, the same without an answer."""
     if not method.requeue:
         raise not_implemented("requeue=false")
-    settle_deliveries(node, channel, channel.pick(0, True), Outcome.REQUEUED)
+    settle_deliveries(node, channel, channel.pick(0, True), REQUEUED)
 
 
 def settle_deliveries(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
@@ -83,11 +83,11 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
         queue = entry.queue
         if queue.is_deleted:
             continue
-        if outcome is Outcome.ACKNOWLEDGED:
+        if outcome is ACKNOWLEDGED:
             queue.drop(entry)
             if entry.survives:
                 node.retract_entry(entry)
-        elif outcome is Outcome.REQUEUED:
+        elif outcome is REQUEUED:
             _requeue(node, entry, to_back=node.profile.quorum_requeues_to_back)
         else:
             node.give_up(entry, "rejected")
@@ -95,7 +95,7 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
     if channel.global_prefetch:
         queues += [consumer.queue for consumer in channel.consumers.values()]
     for queue in queues:
-        if queue.consumers.unpark(channel) or outcome is Outcome.REQUEUED:
+        if queue.consumers.unpark(channel) or outcome is REQUEUED:
             node.touch(queue)
 
 

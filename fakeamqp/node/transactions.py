@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fakeamqp.node.arrivals import arrive
 from fakeamqp.node.channels import Channel, Publication, Transaction
 from fakeamqp.node.confirms import COMMIT, Awaiting
-from fakeamqp.node.publishing import deliver
+from fakeamqp.node.publishing import give_back
 from fakeamqp.node.queues import Queue
 from fakeamqp.node.settling import settle_deliveries
 from fakeamqp.spec.errors import precondition_failed
@@ -51,7 +52,9 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
         queues = _queues_now(node, channel, publication)
         gone = node.profile.tx_keeps_queue_identity and len(queues) < len(publication.queues)
         mandatory = publication.mandatory and not gone
-        receipt = deliver(node, channel, publication.message, queues, mandatory=mandatory)
+        receipt = arrive(node, queues, publication.message)
+        if mandatory and not queues:
+            give_back(channel, publication.message)
         is_complete = is_complete and not gone and not receipt.is_refused
     for settlement in transaction.settlements:
         settle_deliveries(node, channel, settlement.deliveries, settlement.outcome)

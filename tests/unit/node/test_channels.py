@@ -30,7 +30,7 @@ def left(channel: Channel) -> list[int]:
 def test_delivery_tags_count_from_one() -> None:
     channel = make_channel()
     (entry,) = fill(make_queue(), b"")
-    tags = [channel.hold(entry, None, 0).delivery_tag, channel.next_tag(), channel.hold(entry, None, 0).delivery_tag]
+    tags = [channel.hold(entry, None, 0), channel.next_tag(), channel.hold(entry, None, 0)]
     assert tags == [1, 2, 3]
     assert left(channel) == [1, 3]
 
