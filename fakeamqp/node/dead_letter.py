@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
+from fakeamqp.node.dates import date_s
 from fakeamqp.node.messages import Death, Message
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.queues import Queue
@@ -92,7 +93,7 @@ def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: 
         queue.name,
         reason,
         1,
-        node.now_us // 1_000_000,
+        date_s(node.now_us),
         message.exchange,
         (message.routing_key, *message.cc()),
         message.properties.expiration,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakeamqp.node.channels import Channel, Outcome, Settlement, Unacked
+from fakeamqp.node.streams import assert_may_recover, assert_may_return
 from fakeamqp.spec.errors import not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
@@ -51,6 +52,7 @@ def recover_async(node: Node, channel: Channel, method: BasicRecoverAsync | Basi
     """basic.recover-async, the same without an answer."""
     if not method.requeue:
         raise not_implemented("requeue=false")
+    assert_may_recover(list(channel.unacked.values()), node.profile)
     settle_deliveries(node, channel, channel.pick(0, True), Outcome.REQUEUED)
 
 
@@ -70,6 +72,8 @@ def settle_deliveries(node: Node, channel: Channel, deliveries: list[Unacked], o
 
 
 def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
+    if outcome is not Outcome.ACKNOWLEDGED:
+        assert_may_return(deliveries[0].entry.queue, node.profile)
     for each in deliveries:
         receiver = each.consumer
         if receiver is not None:
@@ -81,7 +85,7 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
                 consumer.outstanding -= 1
         entry = each.entry
         queue = entry.queue
-        if queue.is_deleted:
+        if queue.is_deleted or queue.is_stream:
             continue
         if outcome is Outcome.ACKNOWLEDGED:
             queue.drop(entry)
@@ -103,7 +107,7 @@ def return_all(node: Node, channel: Channel, deliveries: list[Unacked]) -> None:
     """A channel is over: what it held goes back. A quorum queue puts it first even where a nack puts it last."""
     for each in deliveries:
         entry = each.entry
-        if not entry.queue.is_deleted:
+        if not (entry.queue.is_deleted or entry.queue.is_stream):
             _requeue(node, entry, to_back=False)
             node.touch(entry.queue)
 
