@@ -42,6 +42,8 @@ def dead_letter(node: Node, queue: Queue, message: Message, reason: str) -> bool
     for target in targets:
         if reason != "rejected" and _is_cycle(target.name, dead.deaths):
             continue
+        if target.is_stream and not (node.profile.streams_take_any_dead_letter or settings.dead_letters_at_least_once):
+            continue
         if target.refuses(dead):
             has_arrived = False
         else:

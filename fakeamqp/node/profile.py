@@ -74,6 +74,8 @@ class Profile(Record, frozen=True):
     """Whether a stream's full segment is followed by a new one at once, or by the next message."""
     streams_store_annotations: bool
     """Whether a stream keeps x- headers that are tables or arrays, and says delivery mode 1 where none was said."""
+    streams_take_any_dead_letter: bool
+    """Whether every dead letter that is routed to a stream arrives, or only those that are sent at least once."""
     stream_refusals_say_stream: bool
     """Whether the texts that refuse a stream's consumer call the queue a stream queue."""
     zero_priorities_are_one: bool
@@ -116,6 +118,7 @@ PROFILES: dict[str, Profile] = {
         streams_take_returns=False,
         streams_roll_over_at_once=True,
         streams_store_annotations=False,
+        streams_take_any_dead_letter=False,
         stream_refusals_say_stream=False,
         zero_priorities_are_one=False,
         quorum_requeues_to_back=True,
@@ -153,6 +156,7 @@ PROFILES: dict[str, Profile] = {
         streams_take_returns=True,
         streams_roll_over_at_once=False,
         streams_store_annotations=True,
+        streams_take_any_dead_letter=True,
         stream_refusals_say_stream=True,
         zero_priorities_are_one=True,
         quorum_requeues_to_back=False,

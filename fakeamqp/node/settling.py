@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fakeamqp.node.channels import Channel, Outcome, Settlement, Unacked
 from fakeamqp.node.streams import assert_may_recover, assert_may_return
-from fakeamqp.spec.errors import not_implemented
+from fakeamqp.spec.errors import HardError, not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
 if TYPE_CHECKING:
@@ -21,16 +21,22 @@ def ack(node: Node, channel: Channel, method: BasicAck) -> None:
 
 def nack(node: Node, channel: Channel, method: BasicNack) -> None:
     """basic.nack, RabbitMQ's extension of reject to several deliveries."""
-    _decide(node, channel, channel.pick(method.delivery_tag, method.multiple), _refusal(method.requeue))
+    _refuse(node, channel, channel.pick(method.delivery_tag, method.multiple), requeue=method.requeue)
 
 
 def reject(node: Node, channel: Channel, method: BasicReject) -> None:
     """basic.reject."""
-    _decide(node, channel, channel.pick(method.delivery_tag, False), _refusal(method.requeue))
+    _refuse(node, channel, channel.pick(method.delivery_tag, False), requeue=method.requeue)
 
 
-def _refusal(requeue: bool) -> Outcome:
-    return Outcome.REQUEUED if requeue else Outcome.REJECTED
+def _refuse(node: Node, channel: Channel, deliveries: list[Unacked], *, requeue: bool) -> None:
+    if channel.transaction is None:
+        try:
+            assert_may_return(deliveries, node.profile)
+        except HardError:
+            channel.unpick(deliveries)
+            raise
+    _decide(node, channel, deliveries, Outcome.REQUEUED if requeue else Outcome.REJECTED)
 
 
 def _decide(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
@@ -52,7 +58,7 @@ def recover_async(node: Node, channel: Channel, method: BasicRecoverAsync | Basi
     """basic.recover-async, the same without an answer."""
     if not method.requeue:
         raise not_implemented("requeue=false")
-    assert_may_recover(list(channel.unacked.values()), node.profile)
+    assert_may_recover(channel.unacked.values(), node.profile)
     settle_deliveries(node, channel, channel.pick(0, True), Outcome.REQUEUED)
 
 
@@ -72,8 +78,6 @@ def settle_deliveries(node: Node, channel: Channel, deliveries: list[Unacked], o
 
 
 def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
-    if outcome is not Outcome.ACKNOWLEDGED:
-        assert_may_return(deliveries[0].entry.queue, node.profile)
     for each in deliveries:
         receiver = each.consumer
         if receiver is not None:

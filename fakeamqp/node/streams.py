@@ -6,11 +6,12 @@ Their messages are in `logs`, their consumers in `readers`; to the rest of the n
 from __future__ import annotations
 
 import decimal
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from fakeamqp.node.messages import Message
 from fakeamqp.node.profile import Profile
-from fakeamqp.node.queues import Queue, queue_named
+from fakeamqp.node.queues import queue_named
 from fakeamqp.node.readers import FILTER_VALUE
 from fakeamqp.spec.errors import HardError, not_implemented, precondition_failed
 from fakeamqp.spec.tables import Table
@@ -42,16 +43,19 @@ def check_reader(channel: Channel, profile: Profile, where: str, *, no_ack: bool
         raise not_implemented(f"{where} does not support global qos")
 
 
-def assert_may_recover(deliveries: list[Unacked], profile: Profile) -> None:
+def assert_may_recover(deliveries: Iterable[Unacked], profile: Profile) -> None:
     """Raise 541 where one is of a stream and the channel dies of it (3.10; observed)."""
     if not profile.streams_take_returns and any(each.entry.queue.is_stream for each in deliveries):
         raise HardError(541, "", names_method=False)
 
 
-def assert_may_return(queue: Queue, profile: Profile) -> None:
-    """Raise 540 where a stream's messages can be acknowledged, but not rejected or returned."""
-    if queue.is_stream and not profile.streams_take_returns:
-        raise not_supported("basic.nack and basic.reject", queue_named(queue.name, queue.fact.vhost))
+def assert_may_return(deliveries: Iterable[Unacked], profile: Profile) -> None:
+    """Raise 540 where one is of a stream, and those can be acknowledged, but not rejected or returned."""
+    if profile.streams_take_returns:
+        return
+    for queue in (each.entry.queue for each in deliveries):
+        if queue.is_stream:
+            raise not_supported("basic.nack and basic.reject", queue_named(queue.name, queue.fact.vhost))
 
 
 def check_storable(headers: Table, profile: Profile) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakeamqp.node.channels import Channel, Publication, Transaction
+from fakeamqp.node.channels import Channel, Outcome, Publication, Transaction
 from fakeamqp.node.confirms import COMMIT, Awaiting
 from fakeamqp.node.publishing import deliver
 from fakeamqp.node.queues import Queue
 from fakeamqp.node.settling import settle_deliveries
+from fakeamqp.node.streams import assert_may_return
 from fakeamqp.spec.errors import precondition_failed
 from fakeamqp.spec.methods import (
     ConfirmSelect,
@@ -45,6 +46,9 @@ def select(node: Node, channel: Channel, method: TxSelect) -> None:
 def commit(node: Node, channel: Channel, method: TxCommit) -> None:
     """tx.commit: publishes first, then acknowledgements; the answer waits for the journal."""
     transaction = _of(channel)
+    for settlement in transaction.settlements:
+        if settlement.outcome is not Outcome.ACKNOWLEDGED:
+            assert_may_return(settlement.deliveries, node.profile)
     channel.transaction = Transaction()
     is_complete = True
     for publication in transaction.publications:

@@ -14,6 +14,7 @@ from tests.expect import connection_closed
 from tests.rules._consuming import round_trip
 from tests.rules._helpers import wait_for
 from tests.rules._kinds import declare, publish
+from tests.rules._queues import wait_until_ready
 
 MILLENNIUM = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -94,13 +95,39 @@ def test_a_decimal_header_is_an_internal_error(channel: BlockingChannel) -> None
         round_trip(channel)
 
 
-def test_a_dead_letter_may_come_to_a_stream(channel: BlockingChannel, version: str) -> None:
+AT_LEAST_ONCE = {"dead_letter_strategy": "at-least-once", "overflow": "reject-publish"}
+
+
+def reject_into_the_stream(channel: BlockingChannel, kind: str, **arguments: Any) -> None:
+    """A message "0" dies in a queue of this kind, and is sent to the stream."""
     declare(channel, "log", "stream")
-    arguments = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "log"}
-    channel.queue_declare("work", arguments=arguments)
+    declare(channel, "work", kind, dead_letter_exchange="", dead_letter_routing_key="log", **arguments)
     publish(channel, "work", "0", headers={"own": 1})
+    wait_until_ready(channel, "work", 1)
     method, _, _ = channel.basic_get("work")
     channel.basic_reject(method.delivery_tag, requeue=False)
+    round_trip(channel)
+
+
+@pytest.mark.only("3.10")
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_in_3_10_a_dead_letter_does_not_arrive(channel: BlockingChannel, kind: str) -> None:
+    reject_into_the_stream(channel, kind)
+    publish(channel, "log", "later")
+    assert delivered(channel).headers == {"x-stream-offset": 0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [("quorum", AT_LEAST_ONCE), ("classic", {}), ("quorum", {})],
+    ids=["once", "classic", "quorum"],
+)
+def test_other_dead_letters_arrive(
+    channel: BlockingChannel, version: str, kind: str, arguments: dict[str, str]
+) -> None:
+    if version == "3.10" and not arguments:
+        pytest.skip("a rule of RabbitMQ 4.0 alone")
+    reject_into_the_stream(channel, kind, **arguments)
     headers = delivered(channel).headers
     death = {f"x-first-death-{name}": value for name, value in (("exchange", ""), ("queue", "work"))}
     death["x-first-death-reason"] = "rejected"
