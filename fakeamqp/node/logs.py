@@ -30,13 +30,26 @@ class Segment:
         """When its last message was appended."""
 
 
+def _segment_size_bytes(settings: QueueArguments) -> int:
+    size_bytes = settings.max_segment_size_bytes
+    return DEFAULT_SEGMENT_SIZE_BYTES if size_bytes is None else size_bytes
+
+
 class Log:
     """The messages of a stream by offset. Reading takes nothing out; whole segments go when it is time.
 
     To its queue it is a backlog with no head: nothing ever leaves by being served.
     """
 
-    __slots__ = ("_entries", "_next_offset", "_rolls_over_at_once", "_segments", "_settings", "is_retention_due")
+    __slots__ = (
+        "_entries",
+        "_next_offset",
+        "_rolls_over_at_once",
+        "_segment_size_bytes",
+        "_segments",
+        "_settings",
+        "is_retention_due",
+    )
 
     def __init__(self, settings: QueueArguments, *, rolls_over_at_once: bool) -> None:
         """`rolls_over_at_once`: whether a full segment is followed by a new one at once, or when it is needed."""
@@ -45,13 +58,16 @@ class Log:
         self._next_offset = 0
         self._rolls_over_at_once = rolls_over_at_once
         self._settings = settings
+        self._segment_size_bytes = _segment_size_bytes(settings)
         self.is_retention_due = False
         """Whether a segment was begun, or limits changed, since anybody last looked which segments are to go."""
 
     def configure(self, settings: QueueArguments) -> None:
-        """From now on these sizes and ages hold."""
+        """From now on these limits hold; the size of segments is settled by the first message (observed)."""
         self.is_retention_due = self.is_retention_due or settings != self._settings
         self._settings = settings
+        if not self._next_offset:
+            self._segment_size_bytes = _segment_size_bytes(settings)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -97,11 +113,8 @@ class Log:
             self._roll_over()
 
     def _is_full(self) -> bool:
-        limit_bytes = self._settings.max_segment_size_bytes
         segment = self._segments[-1]
-        return bool(segment.count) and segment.size_bytes >= (
-            DEFAULT_SEGMENT_SIZE_BYTES if limit_bytes is None else limit_bytes
-        )
+        return bool(segment.count) and segment.size_bytes >= self._segment_size_bytes
 
     def _roll_over(self) -> None:
         self._segments.append(Segment())

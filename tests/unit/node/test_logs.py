@@ -161,6 +161,14 @@ class TestRetention:
         assert log.is_retention_due
         assert len(log.retain(0)) == 6
 
+    def test_a_new_size_of_segments_holds_only_for_a_log_that_never_had_a_message(self) -> None:
+        log = make_log()
+        log.configure(settings(max_segment_size_bytes=0))
+        fill(log, 2)
+        log.configure(settings())
+        fill(log, 1)
+        assert offsets(log) == [0, 2, 4]
+
     def test_recovering_is_no_reason_to_drop_anything(self) -> None:
         log = make_log(max_length_bytes=0)
         fill(log, 7)

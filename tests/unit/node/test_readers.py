@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fakeamqp.node.channels import Channel
+from fakeamqp.node.messages import NO_EXPIRY_US, Entry
 from fakeamqp.node.queues import Deliver, Forget, Queue
 from fakeamqp.spec.properties import BasicProperties
 from tests.unit.node._parts import SECOND_US, fill, make_channel, make_consumer, make_queue, message
@@ -21,8 +22,8 @@ def make_stream(**arguments: Any) -> Queue:
 def append(stream: Queue, *bodies: bytes, **headers: Any) -> None:
     assert stream.log is not None
     for body in bodies:
-        stream.next_position = stream.log.next_offset()
-        stream.admit(stream.enqueue(message(body, BasicProperties(headers=headers)), 0))
+        new = message(body, BasicProperties(headers=headers))
+        stream.admit(Entry(stream, stream.log.next_offset(), new, NO_EXPIRY_US))
 
 
 def run(stream: Queue, now_us: int = 0) -> list[tuple[str, bytes]]:

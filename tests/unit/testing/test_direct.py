@@ -103,7 +103,7 @@ def test_a_refusal_arrives_as_any_other_method(channel: DirectChannel) -> None:
 
 def test_what_is_not_supported_raises_and_changes_nothing(channel: DirectChannel) -> None:
     with pytest.raises(fakeamqp.UnsupportedFeature):
-        channel.send(ExchangeDeclare("orders", "x-delayed-message"))
+        channel.send(ExchangeDeclare("orders", "x-jms-topic"))
     assert channel.call(ExchangeDeclare("orders", "fanout")) == ExchangeDeclareOk()
 
 
