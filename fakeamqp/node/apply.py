@@ -115,6 +115,8 @@ def recover(node: Node, journal: Journal) -> None:
     for (vhost_name, name), store in journal.stores.items():
         queue = node.vhosts[vhost_name].queues[name]
         _recover_messages(node, queue, store, journal.was_shut_down)
+        if queue.log is not None:
+            queue.log.has_recovered()
         node.touch(queue)  # time has passed: some may have expired
     journal.was_shut_down = False
 
@@ -125,7 +127,9 @@ def _recover_messages(node: Node, queue: Queue, store: QueueStore, was_shut_down
         entry.survives = True
         entry.deliveries = store.deliveries.get(position, 0)
         entry.is_redelivered = is_redelivered_after_restart(
-            was_delivered=position in store.deliveries, is_quorum=queue.is_quorum, was_shut_down=was_shut_down
+            was_delivered=position in store.deliveries,
+            is_quorum=queue.is_quorum or queue.is_stream,
+            was_shut_down=was_shut_down,
         )
         if entry.is_redelivered:
             # What a crash made of it outlasts the next shutdown (rabbit_queue_index.erl, recover_message).

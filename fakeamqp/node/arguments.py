@@ -1,38 +1,13 @@
-"""Arguments of queues, exchanges, bindings and consumers: the one place where `x-...` strings are read."""
+"""Arguments of exchanges, and what the arguments of all that is declared have in common."""
 
 from __future__ import annotations
 
 from fakeamqp.node.erlang import shown, term
-from fakeamqp.spec.errors import SoftError, UnsupportedFeature, precondition_failed
+from fakeamqp.spec.errors import SoftError, precondition_failed
 from fakeamqp.spec.tables import Table, field_type
 
 ALTERNATE_EXCHANGE = "alternate-exchange"
 DELIVERY_COUNT = "x-delivery-count"
-CONSUMER_PRIORITY = "x-priority"
-
-UNSUPPORTED_CONSUMER_ARGUMENTS = frozenset(
-    {
-        "x-cancel-on-ha-failover",
-        "x-credit",
-        "x-stream-filter",
-        "x-stream-match-unfiltered",
-        "x-stream-offset",
-    }
-)
-
-
-def parse_consumer_priority(arguments: Table, queue: str) -> int:
-    """A consumer's priority; raises 406 where it is no integer, UnsupportedFeature for what cannot be honoured."""
-    for key in arguments:
-        if key in UNSUPPORTED_CONSUMER_ARGUMENTS:
-            raise UnsupportedFeature(
-                f"consumer of {queue}: fakeamqp does not support the argument {key!r} yet; leave it out"
-            )
-    priority = arguments.get(CONSUMER_PRIORITY, 0)
-    if isinstance(priority, bool) or not isinstance(priority, int):
-        reason = f'"expected integer, got {field_type(priority)}"'
-        raise precondition_failed(f"invalid arg '{CONSUMER_PRIORITY}' for {queue}: {reason}")
-    return priority
 
 
 def parse_alternate_exchange(arguments: Table, exchange: str) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakeamqp.node import events, reply_to
-from fakeamqp.node.arguments import parse_consumer_priority
 from fakeamqp.node.channels import Channel
+from fakeamqp.node.consumer_arguments import check_consumer_arguments, consumer_priority
 from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.lifecycle import remove_consumer, renew_lease
 from fakeamqp.node.messages import NO_EXPIRY_US, Entry
@@ -14,6 +14,7 @@ from fakeamqp.node.names import queue_meant
 from fakeamqp.node.permissions import check_queue
 from fakeamqp.node.queues import Queue, assert_may_use, queue_named
 from fakeamqp.node.reply_to import REPLY_TO, stop_consuming
+from fakeamqp.node.streams import check_reader, not_supported
 from fakeamqp.spec.errors import access_refused, not_allowed, not_implemented, resource_locked
 from fakeamqp.spec.methods import (
     BasicCancel,
@@ -64,17 +65,20 @@ def consume(node: Node, channel: Channel, method: BasicConsume) -> None:
     queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
     where = queue_named(name, queue.fact.vhost)
-    priority = parse_consumer_priority(method.arguments, where)
+    check_consumer_arguments(method.arguments, queue.settings.queue_type, node.profile, where)
+    if queue.is_stream:
+        check_reader(channel, node.profile, where, no_ack=method.no_ack)
     if queue.is_quorum and channel.global_prefetch:
         raise not_implemented(f"{where} does not support global qos")
-    if not queue.is_quorum and (queue.exclusive_consumer is not None or (method.exclusive and len(queue.consumers))):
-        raise access_refused(f"{where} in exclusive use")  # a quorum queue does not heed it (observed)
-    if method.exclusive and queue.settings.single_active_consumer and not queue.is_quorum:
+    heeds_exclusive = queue.settings.queue_type == "classic"  # others do not (observed)
+    if heeds_exclusive and (queue.exclusive_consumer is not None or (method.exclusive and len(queue.consumers))):
         raise access_refused(f"{where} in exclusive use")
-    _add_consumer(node, channel, queue, method, priority)
+    if heeds_exclusive and method.exclusive and queue.settings.single_active_consumer:
+        raise access_refused(f"{where} in exclusive use")
+    _add_consumer(node, channel, queue, method, heeds_exclusive=heeds_exclusive)
 
 
-def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsume, priority: int) -> None:
+def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsume, *, heeds_exclusive: bool) -> None:
     consumer = Consumer(
         method.consumer_tag or f"amq.ctag-{node.new_name()}",
         channel=channel,
@@ -82,14 +86,14 @@ def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsu
         no_ack=method.no_ack,
         exclusive=method.exclusive,
         prefetch_count=channel.consumer_prefetch,
-        priority=priority,
+        priority=consumer_priority(method.arguments),
         arguments=method.arguments,
     )
     channel.consumers[consumer.tag] = consumer
     queue.consumers.add(consumer)
     events.tell_of_consumer(node, consumer)
     queue.had_consumer = True
-    if method.exclusive and not queue.is_quorum:
+    if method.exclusive and heeds_exclusive:
         queue.exclusive_consumer = consumer
     if not method.nowait:
         channel.send(BasicConsumeOk(consumer.tag))
@@ -113,6 +117,8 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
     check_queue(node, channel, "read", name)
     queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
+    if queue.is_stream:
+        raise not_supported("basic.get", queue_named(name, queue.fact.vhost))
     if queue.is_quorum and queue.settings.single_active_consumer:
         raise resource_locked(
             f"cannot obtain access to locked {queue_named(name, queue.fact.vhost)}. "

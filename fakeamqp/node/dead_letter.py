@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
+from fakeamqp.node.dates import date_s
 from fakeamqp.node.messages import Death, Message
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.queues import Queue
@@ -40,6 +41,8 @@ def dead_letter(node: Node, queue: Queue, message: Message, reason: str) -> bool
     has_arrived = bool(targets)
     for target in targets:
         if reason != "rejected" and _is_cycle(target.name, dead.deaths):
+            continue
+        if target.is_stream and not (node.profile.streams_take_any_dead_letter or settings.dead_letters_at_least_once):
             continue
         if target.is_limited and target.refuses(dead):
             has_arrived = False
@@ -92,7 +95,7 @@ def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: 
         queue.name,
         reason,
         1,
-        node.now_us // 1_000_000,
+        date_s(node.now_us),
         message.exchange,
         (message.routing_key, *message.cc()),
         message.properties.expiration,

@@ -12,6 +12,7 @@ from fakeamqp.node.arrivals import arrive
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.connections import Connection
 from fakeamqp.node.consumers import Consumer
+from fakeamqp.node.dates import date_ms
 from fakeamqp.node.erlang import binary, printed, term
 from fakeamqp.node.exchanges import EVENT_EXCHANGE, EVENT_VHOST
 from fakeamqp.node.facts import (
@@ -46,7 +47,7 @@ def tell(node: Node, key: str, headers: Table, by: str | None) -> None:
     exchange = None if vhost is None else vhost.exchanges.get(EVENT_EXCHANGE)
     if vhost is None or exchange is None or not exchange.bindings:
         return
-    now_ms = node.now_us // 1000
+    now_ms = date_ms(node.now_us)
     actor: Table = {} if by is None else {"user_who_performed_action": by}
     told: Table = {**actor, **headers, "timestamp_in_ms": LongLong(now_ms)}
     if node.profile.sorts_headers:
@@ -242,7 +243,7 @@ def tell_of_connection(node: Node, connection: Connection) -> None:
         **_client(connection),
         **_peer(connection),
         "type": "network",
-        "connected_at": LongLong(node.now_us // 1000),
+        "connected_at": LongLong(date_ms(node.now_us)),
         "channel_max": connection.channel_max,
         "timeout": connection.heartbeat_us // 1_000_000,
         "vhost": connection.vhost.name,

@@ -24,15 +24,15 @@ class QueueStore:
 
     def __init__(self, key: QueueKey) -> None:
         self.key = key
-        self.entries: dict[int, tuple[Message, int]] = {}
-        """The message and its expiry in microseconds."""
+        self.entries: dict[int, tuple[Message, int, int]] = {}
+        """The message, its expiry, and when a stream took it, both in microseconds."""
         self.deliveries: dict[int, int] = {}
         """How often a message has come back, counting a delivery that is still out; absent if it never left."""
 
         self.discarded: dict[int, str] = {}
         """Why a message has died that still waits to be dead-lettered."""
 
-    def add(self, position: int, kept: tuple[Message, int]) -> None:
+    def add(self, position: int, kept: tuple[Message, int, int]) -> None:
         """A message is there."""
         self.entries[position] = kept
 
@@ -109,7 +109,7 @@ class Journal:
 
     def add_entry(self, store: QueueStore, entry: Entry) -> None:
         """A message is in a queue."""
-        self.tail.append((store, QueueStore.add, entry.position, (entry.message, entry.expires_us)))
+        self.tail.append((store, QueueStore.add, entry.position, (entry.message, entry.expires_us, entry.appended_us)))
         if entry.deliveries:
             self.mark_entry(store, entry, entry.deliveries)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def delete_queue(node: Node, queue: Queue, by: str) -> int:
     """A queue goes, with its messages, consumers and bindings; returns how many messages were ready."""
     vhost = node.vhosts[queue.fact.vhost]
-    ready = len(queue.backlog)
+    ready = queue.counted()
     for consumer in sorted(queue.consumers, key=_cancellation_order):
         remove_consumer(node, consumer)
         connection = consumer.channel.connection

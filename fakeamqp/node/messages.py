@@ -69,15 +69,29 @@ class Message:
 
 
 class Entry:
-    """A message's stay in one queue: from routing until it is settled, expires or is purged."""
+    """A message's stay in one queue: from routing until it is settled, expires or is purged.
 
-    __slots__ = ("deliveries", "expires_us", "is_redelivered", "message", "position", "queue", "survives")
+    Of a stream each delivery is an entry as well, as the one in the log stays whatever becomes of it.
+    """
 
-    def __init__(self, queue: Queue, position: int, message: Message, expires_us: int) -> None:
+    __slots__ = (
+        "appended_us",
+        "deliveries",
+        "expires_us",
+        "is_redelivered",
+        "message",
+        "position",
+        "queue",
+        "survives",
+    )
+
+    def __init__(self, queue: Queue, position: int, message: Message, expires_us: int, appended_us: int = 0) -> None:
         self.queue = queue
         self.position = position
         self.message = message
         self.expires_us = expires_us
+        self.appended_us = appended_us
+        """When a stream took it, microseconds; nobody else asks."""
         self.is_redelivered = False
         self.deliveries = 0
         """How often a quorum queue's message came back; feeds x-delivery-count."""

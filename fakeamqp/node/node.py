@@ -22,10 +22,12 @@ from fakeamqp.node.facts import Fact, key_of
 from fakeamqp.node.journal import Journal
 from fakeamqp.node.late_delivery import delay
 from fakeamqp.node.lifecycle import delete_queue, end_connection
+from fakeamqp.node.logs import Log
 from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.plugin_exchanges import Choose
 from fakeamqp.node.profile import Profile
-from fakeamqp.node.queues import Deliver, Effect, GiveUp, Queue, WakeAt
+from fakeamqp.node.queues import Deliver, Effect, Forget, GiveUp, Queue, WakeAt
+from fakeamqp.node.streams import stored
 from fakeamqp.node.survival import survives, survives_entry
 from fakeamqp.node.timers import Timer, Timers
 from fakeamqp.node.vhosts import VirtualHost
@@ -194,6 +196,8 @@ class Node:
             self.give_up(effect.entry, effect.reason)
         elif type(effect) is WakeAt:
             self._wake(queue, effect.at_us)
+        elif type(effect) is Forget:
+            self.retract_entry(effect.entry)
         else:
             delete_queue(self, queue, by=events.INTERNAL)
 
@@ -255,12 +259,20 @@ class Node:
 
     def enqueue(self, queue: Queue, message: Message) -> Entry:
         """Put a message into a queue, where the shorter of its own and the queue's time to live begins."""
+        if queue.log is not None:
+            return self._append(queue, queue.log, message)
         expires_us = NO_EXPIRY_US
         if queue.ttl_us is not None:
             expires_us = self.now_us + queue.ttl_us
         if message.properties.expiration is not None:
             expires_us = min(expires_us, self.now_us + int(message.properties.expiration) * 1000)
         entry = queue.enqueue(message, expires_us)
+        self.commit_entry(entry)
+        return entry
+
+    def _append(self, queue: Queue, log: Log, message: Message) -> Entry:
+        """Put a message into a stream, where it does not expire."""
+        entry = Entry(queue, log.next_offset(), stored(message, self.profile), NO_EXPIRY_US, self.now_us)
         self.commit_entry(entry)
         return entry
 

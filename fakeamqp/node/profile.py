@@ -67,7 +67,17 @@ class Profile(Record, frozen=True):
     takes_any_master_locator: bool
     """Whether x-queue-master-locator may be anything, or the channel dies of one that is not known."""
     streams_have_filters: bool
-    """Whether a stream's x-stream-filter-size-bytes is checked."""
+    """Whether a stream's x-stream-filter-size-bytes is checked, and its consumers' x-stream-filter heeded."""
+    streams_take_returns: bool
+    """Whether nack, reject and recover make room like acks at a stream, or are refused."""
+    streams_roll_over_at_once: bool
+    """Whether a stream's full segment is followed by a new one at once, or by the next message."""
+    streams_store_annotations: bool
+    """Whether a stream keeps x- headers that are tables or arrays, and says delivery mode 1 where none was said."""
+    streams_take_any_dead_letter: bool
+    """Whether every dead letter that is routed to a stream arrives, or only those that are sent at least once."""
+    stream_refusals_say_stream: bool
+    """Whether the texts that refuse a stream's consumer call the queue a stream queue."""
     zero_priorities_are_one: bool
     """Whether x-max-priority 0 means 1, or no priorities."""
     quorum_requeues_to_back: bool
@@ -105,6 +115,11 @@ PROFILES: dict[str, Profile] = {
         leader_locators=("client-local", "balanced", "random", "least-leaders"),
         takes_any_master_locator=False,
         streams_have_filters=False,
+        streams_take_returns=False,
+        streams_roll_over_at_once=True,
+        streams_store_annotations=False,
+        streams_take_any_dead_letter=False,
+        stream_refusals_say_stream=False,
         zero_priorities_are_one=False,
         quorum_requeues_to_back=True,
     ),
@@ -138,6 +153,11 @@ PROFILES: dict[str, Profile] = {
         leader_locators=("client-local", "balanced", "random", "least-leaders", "min-masters"),
         takes_any_master_locator=True,
         streams_have_filters=True,
+        streams_take_returns=True,
+        streams_roll_over_at_once=False,
+        streams_store_annotations=True,
+        streams_take_any_dead_letter=True,
+        stream_refusals_say_stream=True,
         zero_priorities_are_one=True,
         quorum_requeues_to_back=False,
     ),

@@ -14,6 +14,7 @@ from fakeamqp.node.firehose import copy_publish
 from fakeamqp.node.messages import Message
 from fakeamqp.node.permissions import check_exchange, check_topic
 from fakeamqp.node.reply_to import REPLY_TO, address_for_replies, deliver_replies
+from fakeamqp.node.streams import check_storable
 from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
 from fakeamqp.spec.methods import BasicPublish, BasicReturn
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
@@ -52,6 +53,8 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
         deliver_replies(node, message)
     if channel.vhost.is_traced:
         copy_publish(node, channel, message, queues)
+    if properties.headers and any(queue.is_stream for queue in queues):
+        check_storable(properties.headers, node.profile)
     if channel.transaction is not None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))

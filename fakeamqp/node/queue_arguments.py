@@ -86,14 +86,15 @@ Check = Callable[[Any, Profile], "str | None"]
 """What is wrong with a value, as Erlang prints it; None if nothing is."""
 
 
-def _integer(value: Any, _: Profile) -> str | None:
+def check_integer(value: Any, _: Profile) -> str | None:
+    """Any integer will do."""
     if isinstance(value, int) and not isinstance(value, bool):
         return None
     return f'"expected integer, got {field_type(value)}"'
 
 
 def _not_negative(value: Any, profile: Profile) -> str | None:
-    return _integer(value, profile) or (f"{{value_negative,{value}}}" if value < 0 else None)
+    return check_integer(value, profile) or (f"{{value_negative,{value}}}" if value < 0 else None)
 
 
 def _positive(value: Any, profile: Profile) -> str | None:
@@ -116,7 +117,8 @@ def _string(value: Any, _: Profile) -> str | None:
     return None if isinstance(value, str) else f"{{unacceptable_type,{field_type(value)}}}"
 
 
-def _boolean(value: Any, _: Profile) -> str | None:
+def check_boolean(value: Any, _: Profile) -> str | None:
+    """True or false."""
     return None if isinstance(value, bool) else f"{{unacceptable_type,{field_type(value)}}}"
 
 
@@ -149,17 +151,19 @@ def _age(value: Any, profile: Profile) -> str | None:
         return wrong
     if not re.match(r"\d", value):
         raise HardError(541, "", names_method=False)  # RabbitMQ's channel dies of it (observed)
-    return "invalid_max_age" if _seconds(value) is None else None
+    return "invalid_max_age" if seconds_of(value) is None else None
 
 
-def _seconds(age: str) -> int | None:
+def seconds_of(age: str) -> int | None:
+    """How many seconds an age such as "7D" is; None if it is none."""
     found = re.fullmatch(r"([0-9]+)([A-Za-z])", age)
     if found is None or found[2] not in SECONDS_PER_UNIT:
         return None
     return int(found[1]) * SECONDS_PER_UNIT[found[2]] or None
 
 
-def _anything(_: Any, __: Profile) -> str | None:
+def check_anything(_: Any, __: Profile) -> str | None:
+    """RabbitMQ does not look."""
     return None
 
 
@@ -189,14 +193,14 @@ ARGUMENT_RULES = (
     ArgumentRule("x-overflow", _one_of(*OVERFLOWS, otherwise="invalid_overflow"), CLASSIC_AND_QUORUM, "overflow"),
     ArgumentRule("x-queue-mode", _one_of(*MODES, otherwise="\"unsupported queue mode '{0}'\""), CLASSIC),
     ArgumentRule("x-queue-version", _queue_version, CLASSIC),
-    ArgumentRule("x-single-active-consumer", _boolean, CLASSIC_AND_QUORUM, "single_active_consumer"),
+    ArgumentRule("x-single-active-consumer", check_boolean, CLASSIC_AND_QUORUM, "single_active_consumer"),
     ArgumentRule("x-quorum-initial-group-size", _positive, QUORUM),
     ArgumentRule("x-max-age", _age, STREAM, "max_age_s"),
     ArgumentRule(MAX_SEGMENT_SIZE, _not_negative, STREAM, "max_segment_size_bytes"),
     ArgumentRule("x-initial-cluster-size", _positive, STREAM),
     ArgumentRule("x-queue-master-locator", _master_locator, CLASSIC),
     ArgumentRule(LEADER_LOCATOR, _leader_locator, QUORUM_AND_STREAM),
-    ArgumentRule("x-delivery-limit", _anything, QUORUM, "delivery_limit"),
+    ArgumentRule("x-delivery-limit", check_anything, QUORUM, "delivery_limit"),
     ArgumentRule(
         "x-dead-letter-strategy",
         _one_of(*STRATEGIES, otherwise="invalid_dlx_strategy"),
@@ -260,7 +264,7 @@ def parse_queue_arguments(arguments: Table) -> QueueArguments:
         rule.field: arguments[rule.name] for rule in ARGUMENT_RULES if rule.field is not None and rule.name in arguments
     }
     if "max_age_s" in fields:
-        fields["max_age_s"] = _seconds(fields["max_age_s"])
+        fields["max_age_s"] = seconds_of(fields["max_age_s"])
     return QueueArguments(
         queue_type=arguments.get(QUEUE_TYPE, "classic"),
         consumer_timeout_ms=arguments.get(CONSUMER_TIMEOUT),

@@ -19,7 +19,8 @@ from fakeamqp.node.queue_arguments import (
 )
 from fakeamqp.node.queues import Queue, assert_equivalent_queue, assert_may_use, queue_named
 from fakeamqp.node.reply_to import REPLY_TO, assert_declarable
-from fakeamqp.spec.errors import HardError, UnsupportedFeature, not_implemented, precondition_failed
+from fakeamqp.node.streams import not_supported
+from fakeamqp.spec.errors import HardError, not_implemented, precondition_failed
 from fakeamqp.spec.methods import (
     QueueDeclare,
     QueueDeclareOk,
@@ -46,14 +47,17 @@ def declare(node: Node, channel: Channel, method: QueueDeclare) -> None:
     channel.last_queue = queue.name
     renew_lease(node, queue)
     if not method.nowait:
-        channel.send(QueueDeclareOk(queue.name, len(queue.backlog), _counted_consumers(node, queue)))
+        channel.send(QueueDeclareOk(queue.name, queue.counted(), _counted_consumers(node, queue)))
 
 
 def _counted_consumers(node: Node, queue: Queue) -> int:
     """How many consumers queue.declare-ok tells.
 
-    Of a quorum queue those that are served, and whoever holds a message that basic.get found (observed).
+    Of a quorum queue those that are served, and whoever holds a message that basic.get found; of a stream none
+    (observed).
     """
+    if queue.is_stream:
+        return 0
     if not queue.is_quorum:
         return len(queue.consumers)
     held = [each for connection in node.connections.values() for each in connection.channels.values()]
@@ -118,7 +122,6 @@ def _check_arguments(fact: QueueFact, profile: Profile) -> None:
                 raise precondition_failed(f"invalid property '{reason}' for {where}")
     if queue_type == "stream":
         check_stream_sizes(fact.arguments, profile)
-        raise UnsupportedFeature(f"{where}: fakeamqp has no streams yet; declare it classic or quorum")
 
 
 def purge(node: Node, channel: Channel, method: QueuePurge) -> None:
@@ -127,6 +130,8 @@ def purge(node: Node, channel: Channel, method: QueuePurge) -> None:
     check_queue(node, channel, "read", name)
     queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
+    if queue.is_stream:
+        raise not_supported("queue.purge", queue_named(name, queue.fact.vhost))
     purged = queue.clear()
     for entry in purged:
         node.retract_entry(entry)
@@ -150,6 +155,8 @@ def delete(node: Node, channel: Channel, method: QueueDelete) -> None:
 
 def _refuse_if_needed(queue: Queue, method: QueueDelete) -> None:
     where = queue_named(queue.name, queue.fact.vhost)
+    if queue.is_stream:
+        return  # it heeds no conditions (observed)
     if queue.is_quorum:
         for flag, is_set in (("if-unused", method.if_unused), ("if-empty", method.if_empty)):
             if is_set:

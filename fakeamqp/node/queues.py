@@ -9,9 +9,11 @@ from fakeamqp.node.backlog import Backlog, Line, PriorityBacklog, QuorumBacklog
 from fakeamqp.node.consumers import Consumer, Rotation, Succession
 from fakeamqp.node.facts import QueueFact
 from fakeamqp.node.journal import QueueStore
+from fakeamqp.node.logs import Log
 from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.queue_arguments import QueueArguments, assert_equivalent_queue_arguments, parse_queue_arguments
+from fakeamqp.node.readers import Readers
 from fakeamqp.node.timers import Timer
 from fakeamqp.spec.errors import resource_locked
 from fakeamqp.spec.records import Record
@@ -41,7 +43,13 @@ class Unused(Record):
     """Effect: the last consumer of an auto-delete queue is gone."""
 
 
-Effect: TypeAlias = Deliver | GiveUp | WakeAt | Unused
+class Forget(Record):
+    """Effect: a stream keeps this entry no longer, whoever may have read it."""
+
+    entry: Entry
+
+
+Effect: TypeAlias = Deliver | GiveUp | WakeAt | Unused | Forget
 
 
 class Queue:
@@ -61,12 +69,15 @@ class Queue:
         "is_full",
         "is_limited",
         "is_quorum",
+        "is_stream",
         "is_timed",
         "key",
+        "log",
         "name",
         "next_position",
         "owner",
         "profile",
+        "readers",
         "ready_bytes",
         "settings",
         "store",
@@ -85,14 +96,19 @@ class Queue:
         self.owner = fact.owner
         self.settings = parse_queue_arguments(fact.arguments)
         self.is_quorum = self.settings.queue_type == "quorum"
-        self.backlog = _backlog(self.settings, profile)
+        self.is_stream = self.settings.queue_type == "stream"
+        self.log = Log(self.settings, rolls_over_at_once=profile.streams_roll_over_at_once) if self.is_stream else None
+        """A stream's messages, which take the place of the backlog."""
+        self.readers = None if self.log is None else Readers(self.log, profile)
+        """A stream's consumers."""
+        self.backlog = _backlog(self.settings, profile) if self.log is None else self.log
         self.ready_bytes = 0
         """The size of all ready bodies, where it matters."""
         self.unacked: dict[int, Entry] = {}
         """Entries that somebody holds, by position."""
         self.discarded: dict[int, tuple[Entry, str]] = {}
         """Entries that died of a reason and have not yet arrived where dead letters go, by position."""
-        self.consumers = _consumers(self.settings, profile)
+        self.consumers = _consumers(self.settings, profile) if self.readers is None else self.readers
         self.exclusive_consumer: Consumer | None = None
         self.had_consumer = False
         self.next_position = 0
@@ -107,7 +123,8 @@ class Queue:
     def configure(self, settings: QueueArguments) -> None:
         """From now on the queue is governed by these settings."""
         self.settings = settings
-        self.is_limited = settings.max_length is not None or settings.max_length_bytes is not None
+        limits = (settings.max_length, settings.max_length_bytes, settings.max_age_s)
+        self.is_limited = any(limit is not None for limit in limits)
         """Whether the queue may be only so long."""
         if self.is_limited:
             self.ready_bytes = sum(len(entry.message.body) for entry in self.backlog)
@@ -117,6 +134,8 @@ class Queue:
         """How long a message may wait."""
         self.is_timed = settings.consumer_timeout_ms is not None
         """Whether the queue has an own time for acknowledgements."""
+        if self.log is not None:
+            self.log.configure(settings)
 
     def enqueue(self, message: Message, expires_us: int) -> Entry:
         """A new entry behind all others; it is not in the backlog yet."""
@@ -129,6 +148,10 @@ class Queue:
         self.backlog.append(entry)
         if self.is_limited:
             self.ready_bytes += len(entry.message.body)
+
+    def counted(self) -> int:
+        """How many messages queue.declare-ok and delete-ok tell: the ready ones, of a stream none (observed)."""
+        return 0 if self.is_stream else len(self.backlog)
 
     def take(self) -> Entry:
         """The head leaves the backlog and waits for its acknowledgement; raises IndexError if there is none."""
@@ -201,6 +224,8 @@ class Queue:
 
     def run(self, now_us: int) -> list[Effect]:
         """Expire heads, serve consumers and give up what is too much, until there is nothing left to do."""
+        if self.log is not None:
+            return self._run_stream(self.log, now_us)
         effects: list[Effect] = []
         backlog = self.backlog
         while (head := backlog.head()) is not None:
@@ -230,13 +255,27 @@ class Queue:
             effects.append(Unused())
         return effects
 
+    def _run_stream(self, log: Log, now_us: int) -> list[Effect]:
+        """Drop what a stream need not keep, and let every consumer read on."""
+        assert self.readers is not None
+        effects: list[Effect] = []
+        for entry in log.retain(now_us) if log.is_retention_due else ():
+            self.ready_bytes -= len(entry.message.body)
+            effects.append(Forget(entry))
+        effects += [Deliver(consumer, entry) for consumer, entry in self.readers.read(now_us)]
+        return effects
+
     def check(self) -> None:
         """What must hold between turns."""
         self.backlog.check()
+        assert not self.is_limited or self.ready_bytes == sum(len(each.message.body) for each in self.backlog)
+        if self.readers is not None:
+            self.readers.check()
+            assert not self.unacked
+            return
         assert all(entry.position == position for position, entry in self.unacked.items())
         assert not {each.position for each in self.backlog} & set(self.unacked)
         assert all(each.position < self.next_position for each in self.backlog)
-        assert not self.is_limited or self.ready_bytes == sum(len(each.message.body) for each in self.backlog)
         assert self.settings.rejects or not self.is_over()
         if self.backlog and not self.settings.single_active_consumer:
             assert not any(each.can_take() for each in self.consumers), f"{self.name}: ready messages, idle consumers"

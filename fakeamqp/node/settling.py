@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakeamqp.node.channels import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome, Settlement, Unacked
-from fakeamqp.spec.errors import not_implemented
+from fakeamqp.node.streams import assert_may_recover, assert_may_return
+from fakeamqp.spec.errors import HardError, not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
 if TYPE_CHECKING:
@@ -20,16 +21,22 @@ def ack(node: Node, channel: Channel, method: BasicAck) -> None:
 
 def nack(node: Node, channel: Channel, method: BasicNack) -> None:
     """basic.nack, RabbitMQ's extension of reject to several deliveries."""
-    _decide(node, channel, channel.pick(method.delivery_tag, method.multiple), _refusal(method.requeue))
+    _refuse(node, channel, channel.pick(method.delivery_tag, method.multiple), requeue=method.requeue)
 
 
 def reject(node: Node, channel: Channel, method: BasicReject) -> None:
     """basic.reject."""
-    _decide(node, channel, channel.pick(method.delivery_tag, False), _refusal(method.requeue))
+    _refuse(node, channel, channel.pick(method.delivery_tag, False), requeue=method.requeue)
 
 
-def _refusal(requeue: bool) -> Outcome:
-    return REQUEUED if requeue else REJECTED
+def _refuse(node: Node, channel: Channel, deliveries: list[Unacked], *, requeue: bool) -> None:
+    if channel.transaction is None:
+        try:
+            assert_may_return(deliveries, node.profile)
+        except HardError:
+            channel.unpick(deliveries)
+            raise
+    _decide(node, channel, deliveries, REQUEUED if requeue else REJECTED)
 
 
 def _decide(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
@@ -51,6 +58,7 @@ def recover_async(node: Node, channel: Channel, method: BasicRecoverAsync | Basi
     """basic.recover-async, the same without an answer."""
     if not method.requeue:
         raise not_implemented("requeue=false")
+    assert_may_recover(channel.unacked.values(), node.profile)
     settle_deliveries(node, channel, channel.pick(0, True), REQUEUED)
 
 
@@ -81,7 +89,7 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
                 consumer.outstanding -= 1
         entry = each.entry
         queue = entry.queue
-        if queue.is_deleted:
+        if queue.is_deleted or queue.is_stream:
             continue
         if outcome is ACKNOWLEDGED:
             queue.drop(entry)
@@ -103,7 +111,7 @@ def return_all(node: Node, channel: Channel, deliveries: list[Unacked]) -> None:
     """A channel is over: what it held goes back. A quorum queue puts it first even where a nack puts it last."""
     for each in deliveries:
         entry = each.entry
-        if not entry.queue.is_deleted:
+        if not (entry.queue.is_deleted or entry.queue.is_stream):
             _requeue(node, entry, to_back=False)
             node.touch(entry.queue)
 

@@ -57,9 +57,9 @@ def survives(node: Node, fact: Fact) -> bool:
 
 
 def survives_entry(entry: Entry) -> bool:
-    """Whether a message is still in its queue after a restart: if it is persistent, in a quorum queue always."""
+    """Whether a message is still in its queue after a restart: if persistent, in quorum queues and streams always."""
     queue = entry.queue
-    return queue.store is not None and (entry.message.is_persistent or queue.is_quorum)
+    return queue.store is not None and (entry.message.is_persistent or queue.is_quorum or queue.is_stream)
 
 
 def is_redelivered_after_restart(*, was_delivered: bool, is_quorum: bool, was_shut_down: bool) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakeamqp.node.arrivals import arrive
-from fakeamqp.node.channels import Channel, Publication, Transaction
+from fakeamqp.node.channels import ACKNOWLEDGED, Channel, Publication, Transaction
 from fakeamqp.node.confirms import COMMIT, Awaiting
 from fakeamqp.node.publishing import give_back
 from fakeamqp.node.queues import Queue
 from fakeamqp.node.settling import settle_deliveries
+from fakeamqp.node.streams import assert_may_return
 from fakeamqp.spec.errors import precondition_failed
 from fakeamqp.spec.methods import (
     ConfirmSelect,
@@ -46,6 +47,9 @@ def select(node: Node, channel: Channel, method: TxSelect) -> None:
 def commit(node: Node, channel: Channel, method: TxCommit) -> None:
     """tx.commit: publishes first, then acknowledgements; the answer waits for the journal."""
     transaction = _of(channel)
+    for settlement in transaction.settlements:
+        if settlement.outcome is not ACKNOWLEDGED:
+            assert_may_return(settlement.deliveries, node.profile)
     channel.transaction = Transaction()
     is_complete = True
     for publication in transaction.publications:

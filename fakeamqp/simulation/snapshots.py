@@ -46,9 +46,11 @@ class ConsumerSnapshot(Record, frozen=True):
 
 
 class QueueSnapshot(Record, frozen=True):
-    """A queue: `messages` are ready, `unacked` are with somebody, oldest first."""
+    """A queue: `messages` are ready, `unacked` are with somebody, oldest first; in a stream all are `messages`."""
 
     name: str
+    type: str
+    """"classic", "quorum" or "stream"."""
     durable: bool
     exclusive: bool
     auto_delete: bool
@@ -119,6 +121,7 @@ def queue_snapshot(queue: Queue) -> QueueSnapshot:
     unacked = sorted(queue.unacked.values(), key=lambda entry: entry.position)
     return QueueSnapshot(
         name=fact.name,
+        type=queue.settings.queue_type,
         durable=fact.durable,
         exclusive=fact.owner is not None,
         auto_delete=fact.auto_delete,

@@ -57,6 +57,9 @@ TABLES: tuple[Table, ...] = (
     {},
     {},
     {"x-queue-type": "quorum"},
+    {"x-queue-type": "stream"},
+    {"x-stream-offset": "first"},
+    {"x-stream-offset": 1, "x-stream-filter": "a"},
     {"alternate-exchange": "a"},
     {"x-match": "any", "a": 5},
     {"x-match": "nonsense"},
@@ -130,9 +133,9 @@ BY_TYPE: dict[str, tuple[Any, ...]] = {
 }
 
 SENSIBLE: dict[str, tuple[Any, ...]] = {
-    "queue": ("a", "b", "c"),
+    "queue": ("a", "b", "c", "d"),
     "exchange": ("", "", "a", "b", "c"),
-    "routing_key": ("a", "b", "c", "a.b"),
+    "routing_key": ("a", "b", "c", "d", "a.b"),
     "consumer_tag": ("",),
     "delivery_tag": (1, 2, 3, 4),
     "arguments": ({},),

@@ -74,6 +74,7 @@ FURNITURE = (
     QueueDeclare("a", durable=True),
     QueueDeclare("b", durable=True, arguments={"x-queue-type": "quorum"}),
     QueueDeclare("c", durable=True),
+    QueueDeclare("d", durable=True, arguments={"x-queue-type": "stream"}),
     ExchangeDeclare("a", "topic", durable=True),
     ExchangeDeclare("b", "headers", arguments={"alternate-exchange": "c"}),
     ExchangeDeclare("c", "fanout", auto_delete=True),
@@ -81,7 +82,7 @@ FURNITURE = (
     QueueBind("b", "c"),
     QueueBind("c", "b", arguments={"x-match": "any", "a": 5}),
     ExchangeBind("b", "a", "a.b"),
-    *(BasicPublish("", name, body=b"old") for name in "abc" * 3),
+    *(BasicPublish("", name, body=b"old") for name in "abcd" * 3),
     *(BasicGet(name) for name in "abc"),
 )
 """What is there at the start."""

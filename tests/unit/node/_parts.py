@@ -24,6 +24,7 @@ from fakeamqp.spec.methods import (
     Method,
 )
 from fakeamqp.spec.properties import BasicProperties
+from fakeamqp.spec.tables import Table
 
 PERSISTENT = BasicProperties(delivery_mode=2)
 SECOND_US = 1_000_000
@@ -65,6 +66,7 @@ def make_consumer(
     *,
     no_ack: bool = False,
     prefetch_count: int = 0,
+    arguments: Table | None = None,
 ) -> Consumer:
     """A consumer that its queue and its channel know of."""
     channel = channel or make_channel()
@@ -76,7 +78,7 @@ def make_consumer(
         exclusive=False,
         prefetch_count=prefetch_count,
         priority=0,
-        arguments={},
+        arguments=arguments or {},
     )
     channel.consumers[tag] = consumer
     queue.consumers.add(consumer)

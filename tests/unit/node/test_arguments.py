@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from fakeamqp.node.arguments import (
-    UNSUPPORTED_CONSUMER_ARGUMENTS,
     assert_equivalent,
     assert_equivalent_arguments,
     parse_alternate_exchange,
 )
+from fakeamqp.node.consumer_arguments import UNSUPPORTED_CONSUMER_ARGUMENTS
 from fakeamqp.spec.errors import SoftError, UnsupportedFeature
 from fakeamqp.spec.methods import (
     BasicConsume,

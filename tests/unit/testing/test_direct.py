@@ -18,6 +18,8 @@ from fakeamqp.spec.methods import (
     ConnectionCloseOk,
     ConnectionOpenOk,
     EndOfStream,
+    ExchangeDeclare,
+    ExchangeDeclareOk,
     Heartbeat,
     QueueDeclare,
     QueueDeclareOk,
@@ -101,8 +103,8 @@ def test_a_refusal_arrives_as_any_other_method(channel: DirectChannel) -> None:
 
 def test_what_is_not_supported_raises_and_changes_nothing(channel: DirectChannel) -> None:
     with pytest.raises(fakeamqp.UnsupportedFeature):
-        channel.send(QueueDeclare("orders", durable=True, arguments={"x-queue-type": "stream"}))
-    assert channel.call(QueueDeclare("orders")) == QueueDeclareOk("orders", 0, 0)
+        channel.send(ExchangeDeclare("orders", "x-jms-topic"))
+    assert channel.call(ExchangeDeclare("orders", "fanout")) == ExchangeDeclareOk()
 
 
 def test_closing_and_dropping_give_everything_back(broker: fakeamqp.Broker) -> None:

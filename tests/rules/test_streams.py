@@ -15,7 +15,7 @@ from tests.expect import channel_closed, connection_closed
 from tests.rules._consuming import round_trip
 from tests.rules._helpers import wait_for
 from tests.rules._kinds import declare, publish
-from tests.rules._queues import Connect
+from tests.rules._queues import Connect, wait_until_ready
 
 
 @pytest.fixture
@@ -202,6 +202,12 @@ def test_in_4_0_returns_and_rejections_make_room_like_acks(
     assert not reader.methods[1].redelivered
 
 
+def no_returns(vhost: str) -> str:
+    return (
+        f"NOT_IMPLEMENTED - basic.nack and basic.reject not supported by stream queues queue 'log' in vhost '{vhost}'"
+    )
+
+
 @pytest.mark.only("3.10")
 @pytest.mark.parametrize("way", ["basic_nack", "basic_reject"])
 @pytest.mark.parametrize("requeue", [True, False])
@@ -211,12 +217,55 @@ def test_in_3_10_returns_and_rejections_are_not_implemented(
     publish(channel, stream, "0")
     reader = Reader(connect, "first")
     reader.read(1)
-    text = (
-        f"NOT_IMPLEMENTED - basic.nack and basic.reject not supported by stream queues queue 'log' in vhost '{vhost}'"
-    )
-    with connection_closed(540, text):
+    with connection_closed(540, no_returns(vhost)):
         getattr(reader.channel, way)(1, requeue=requeue)
         round_trip(reader.channel)
+
+
+@pytest.mark.only("3.10")
+def test_in_3_10_what_was_returned_along_with_it_is_back_in_its_queue(
+    channel: BlockingChannel, connect: Connect, vhost: str, stream: str
+) -> None:
+    publish(channel, stream, "0")
+    reader = Reader(connect, "first")
+    reader.read(1)
+    for queue in ("a", "z"):
+        channel.queue_declare(queue)
+        publish(channel, queue, "1")
+        assert reader.channel.basic_get(queue)[2] == b"1"
+    with connection_closed(540, no_returns(vhost)):
+        reader.channel.basic_nack(0, multiple=True)
+        round_trip(reader.channel)
+    for queue in ("a", "z"):
+        wait_until_ready(channel, queue, 1)
+
+
+@pytest.mark.only("3.10")
+@pytest.mark.parametrize("way", ["basic_nack", "basic_reject"])
+def test_in_3_10_a_transaction_with_a_return_cannot_be_committed(
+    channel: BlockingChannel, connect: Connect, vhost: str, stream: str, way: str
+) -> None:
+    publish(channel, stream, "0")
+    reader = Reader(connect, "first")
+    reader.read(1)
+    reader.channel.tx_select()
+    getattr(reader.channel, way)(1)
+    round_trip(reader.channel)
+    with connection_closed(540, no_returns(vhost)):
+        reader.channel.tx_commit()
+
+
+def test_acks_of_a_transaction_make_room_when_it_is_committed(
+    channel: BlockingChannel, connect: Connect, stream: str
+) -> None:
+    publish(channel, stream, "0", "1")
+    reader = Reader(connect, "first", limit=1)
+    reader.channel.tx_select()
+    reader.read(1)
+    reader.channel.basic_ack(1)
+    assert reader.read(1) == ["0"]
+    reader.channel.tx_commit()
+    assert reader.read(2) == ["0", "1"]
 
 
 @pytest.mark.only("3.10")
