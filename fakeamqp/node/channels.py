@@ -182,6 +182,11 @@ class Channel:
         self.unacked.update((each.delivery_tag, each) for each in deliveries)
         self.unacked = OrderedDict(sorted(self.unacked.items()))
 
+    def held(self) -> list[Unacked]:
+        """All deliveries that are not settled for good: those that wait, and those decided in a transaction."""
+        settlements = [] if self.transaction is None else self.transaction.settlements
+        return [*self.unacked.values(), *(each for settlement in settlements for each in settlement.deliveries)]
+
     def check(self) -> None:
         """What must hold between turns."""
         assert list(self.unacked) == sorted(self.unacked)

@@ -42,12 +42,14 @@ def _decide(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Ou
 
 
 def recover(node: Node, channel: Channel, method: BasicRecover) -> None:
-    """basic.recover: everything that is unacknowledged on the channel goes back to its queue."""
-    recover_async(node, channel, method)
+    """basic.recover: everything that is unacknowledged on the channel goes back to its queue, once that is promised."""
+    if not method.requeue:
+        raise not_implemented("requeue=false")
     channel.send(BasicRecoverOk())
+    settle_deliveries(node, channel, channel.pick(0, True), requeue=True)
 
 
-def recover_async(node: Node, channel: Channel, method: BasicRecoverAsync | BasicRecover) -> None:
+def recover_async(node: Node, channel: Channel, method: BasicRecoverAsync) -> None:
     """basic.recover-async, the same without an answer."""
     if not method.requeue:
         raise not_implemented("requeue=false")
