@@ -183,9 +183,12 @@ class Channel:
         self.unacked = OrderedDict(sorted(self.unacked.items()))
 
     def held(self) -> list[Unacked]:
-        """All deliveries that are not settled for good: those that wait, and those decided in a transaction."""
-        settlements = [] if self.transaction is None else self.transaction.settlements
-        return [*self.unacked.values(), *(each for settlement in settlements for each in settlement.deliveries)]
+        """All deliveries that are not settled for good, oldest first: also those decided in a transaction."""
+        held = [*self.unacked.values()]
+        if self.transaction is not None and self.transaction.settlements:
+            held += [each for settlement in self.transaction.settlements for each in settlement.deliveries]
+            held.sort(key=lambda each: each.delivery_tag)
+        return held
 
     def check(self) -> None:
         """What must hold between turns."""

@@ -128,7 +128,8 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
     head = queue.backlog.head()
     if head is not None and head.expires_us != NO_EXPIRY_US:
         node.touch(queue)
-        node.run_queues()  # what expired behind the one that was taken is not counted
+        if not queue.is_quorum:  # there alone what expired behind the one that was taken is counted (observed)
+            node.run_queues()
     message = entry.message
     channel.send(
         BasicGetOk(
