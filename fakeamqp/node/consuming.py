@@ -128,7 +128,7 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
     head = queue.backlog.head()
     if head is not None and head.expires_us != NO_EXPIRY_US:
         node.touch(queue)
-        if not queue.is_quorum:  # there alone what expired behind the one that was taken is counted (observed)
+        if method.no_ack or not queue.is_quorum:  # else what expired behind the one that was taken counts (observed)
             node.run_queues()
     message = entry.message
     channel.send(

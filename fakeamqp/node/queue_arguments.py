@@ -204,7 +204,7 @@ ARGUMENT_RULES = (
         "dead_letter_strategy",
     ),
 )
-"""In the order in which values are checked, and in which a redeclaration is compared. Others RabbitMQ ignores."""
+"""In the order in which values are checked. Others RabbitMQ ignores."""
 
 ARGUMENT_NAMES = frozenset(rule.name for rule in ARGUMENT_RULES)
 
@@ -276,6 +276,50 @@ def checked_dead_letter_exchange(arguments: Table, queue: str) -> str | None:
     return name
 
 
+COMPARED_ARGUMENTS = {
+    "classic": (
+        "x-expires",
+        "x-message-ttl",
+        DEAD_LETTER_EXCHANGE,
+        DEAD_LETTER_ROUTING_KEY,
+        "x-max-length",
+        "x-max-length-bytes",
+        "x-max-priority",
+        "x-overflow",
+        "x-queue-mode",
+        "x-queue-version",
+        "x-single-active-consumer",
+        QUEUE_TYPE,
+        "x-queue-master-locator",
+    ),
+    "quorum": (
+        DEAD_LETTER_EXCHANGE,
+        DEAD_LETTER_ROUTING_KEY,
+        "x-dead-letter-strategy",
+        "x-expires",
+        "x-max-length",
+        "x-max-length-bytes",
+        "x-max-in-memory-length",
+        "x-max-in-memory-bytes",
+        "x-overflow",
+        "x-single-active-consumer",
+        QUEUE_TYPE,
+        "x-quorum-initial-group-size",
+        "x-delivery-limit",
+        "x-message-ttl",
+        LEADER_LOCATOR,
+    ),
+    "stream": (
+        "x-max-length-bytes",
+        QUEUE_TYPE,
+        "x-max-age",
+        MAX_SEGMENT_SIZE,
+        "x-initial-cluster-size",
+        LEADER_LOCATOR,
+    ),
+}
+"""In which order a redeclaration is compared, by the type that the queue has: capabilities/0 of each (observed)."""
+
 DEFAULT_ARGUMENTS = {QUEUE_TYPE: "classic"}
 """What a queue's arguments say where they say nothing."""
 
@@ -285,7 +329,9 @@ def assert_equivalent_queue_arguments(existing: Table, received: Table, profile:
     queue_type = (DEFAULT_ARGUMENTS | existing)[QUEUE_TYPE]
     if profile.fills_in_queue_type:
         existing, received = DEFAULT_ARGUMENTS | existing, DEFAULT_ARGUMENTS | received
-    if queue_type != (DEFAULT_ARGUMENTS | received)[QUEUE_TYPE]:
-        assert_equivalent_arguments(existing, received, QUEUE_TYPE, queue)
-    for rule in _rules_of(queue_type, profile):
-        assert_equivalent_arguments(existing, received, rule.name, queue)
+    is_same_type = queue_type == (DEFAULT_ARGUMENTS | received)[QUEUE_TYPE]
+    for name in COMPARED_ARGUMENTS[queue_type]:
+        if name != QUEUE_TYPE or not is_same_type:
+            assert_equivalent_arguments(existing, received, name, queue)
+    if queue_type == "classic" and profile.classic_queues_have_leaders:
+        assert_equivalent_arguments(existing, received, LEADER_LOCATOR, queue)

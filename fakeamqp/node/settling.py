@@ -46,7 +46,7 @@ def recover(node: Node, channel: Channel, method: BasicRecover) -> None:
     if not method.requeue:
         raise not_implemented("requeue=false")
     channel.send(BasicRecoverOk())
-    settle_deliveries(node, channel, channel.pick(0, True), requeue=True)
+    settle_deliveries(node, channel, channel.pick(0, True), Outcome.REQUEUED)
 
 
 def recover_async(node: Node, channel: Channel, method: BasicRecoverAsync) -> None:

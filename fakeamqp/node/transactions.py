@@ -14,6 +14,7 @@ from fakeamqp.spec.methods import (
     ConfirmSelect,
     ConfirmSelectOk,
     TxCommit,
+    TxCommitOk,
     TxRollback,
     TxRollbackOk,
     TxSelect,
@@ -53,8 +54,12 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
         mandatory = publication.mandatory and not gone
         receipt = deliver(node, channel, publication.message, queues, mandatory=mandatory)
         is_complete = is_complete and not gone and not receipt.is_refused
+    if not transaction.publications:  # nothing to wait for: the answer precedes what consumers are set free to take
+        channel.send(TxCommitOk())
     for settlement in transaction.settlements:
         settle_deliveries(node, channel, settlement.deliveries, settlement.outcome)
+    if not transaction.publications:
+        return
     if not is_complete:
         raise precondition_failed("partial tx completion")
     channel.is_committing = True

@@ -47,6 +47,20 @@ def test_recover_ok_comes_before_what_is_recovered(channel: BlockingChannel) -> 
     assert log.names == ["Basic.RecoverOk", "Basic.Deliver", "Basic.Deliver"]
 
 
+def test_commit_ok_comes_before_what_the_transaction_returns(channel: BlockingChannel) -> None:
+    channel.queue_declare("orders")
+    publish(channel.connection, "orders", b"1", b"2")
+    received: list[Any] = []
+    channel.tx_select()
+    channel.basic_consume("orders", lambda *message: received.append(message))
+    wait_for(channel.connection, lambda: len(received) == 2)
+    channel.basic_nack(received[-1][1].delivery_tag, multiple=True, requeue=True)
+    log = Log(channel)
+    channel.tx_commit()
+    wait_for(channel.connection, lambda: len(log.names) == 3)
+    assert log.names == ["Tx.CommitOk", "Basic.Deliver", "Basic.Deliver"]
+
+
 def test_delete_ok_comes_before_the_cancelling_of_consumers_of_the_channel(
     channel: BlockingChannel, queue: str
 ) -> None:

@@ -19,8 +19,23 @@ class Row(NamedTuple):
     values: tuple[Any, ...]
 
 
-QUEUE_ARGUMENTS = (Row("x-queue-type", 0.5, ("classic", *["quorum"] * 6, "wrong")),)
-CONSUMER_ARGUMENTS: tuple[Row, ...] = ()
+QUEUE_ARGUMENTS = (
+    Row("x-queue-type", 0.5, ("classic", *["quorum"] * 6, "wrong")),
+    Row("x-message-ttl", 0.08, (0, FAR_MS, -1)),
+    Row("x-expires", 0.03, (FAR_MS, 0)),
+    Row("x-max-length", 0.12, (0, 1, 2, 3, -1)),
+    Row("x-max-length-bytes", 0.05, (0, 3, 5)),
+    Row("x-overflow", 0.08, ("drop-head", "reject-publish", "reject-publish-dlx", "wrong")),
+    Row("x-dead-letter-exchange", 0.2, ("", "amq.fanout", "amq.direct", "e1", "missing")),
+    Row("x-dead-letter-routing-key", 0.1, ("q1", "q2", "a")),
+    Row("x-dead-letter-strategy", 0.03, ("at-most-once", "at-least-once", "wrong")),
+    Row("x-max-priority", 0.08, (1, 2, 10, 0, 256)),
+    Row("x-single-active-consumer", 0.1, (True, True, False, "wrong")),
+    Row("x-delivery-limit", 0.08, (0, 1, 2, -1)),
+    Row("x-queue-mode", 0.02, ("lazy", "default")),
+    Row("x-nothing-known", 0.02, (1,)),
+)
+CONSUMER_ARGUMENTS = (Row("x-priority", 0.15, (1, 2, -1, "wrong")),)
 EXCHANGE_ARGUMENTS = (Row("alternate-exchange", 0.2, ("amq.fanout", "e1", "e2", "missing")),)
 BINDING_ARGUMENTS = (
     Row("x-match", 0.4, ("all", "any", "all-with-x", "any-with-x")),

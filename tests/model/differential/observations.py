@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,7 +71,7 @@ class Observer:
         said = brief(method.replace(**changes))
         for called, name in self.names.items():
             said = said.replace(name, called)
-        return said
+        return re.sub(r"amq\.gen-[\w-]{22}", "amq.gen-(refused)", said)
 
 
 class _Typed(str):
