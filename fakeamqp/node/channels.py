@@ -82,6 +82,7 @@ class Channel:
         "is_closing",
         "is_committing",
         "last_queue",
+        "next_consumer_number",
         "next_delivery_tag",
         "next_publish_number",
         "number",
@@ -104,6 +105,7 @@ class Channel:
         self.consumers: dict[str, Consumer] = {}
         self.unacked: OrderedDict[int, Unacked] = OrderedDict()
         self.next_delivery_tag = 1
+        self.next_consumer_number = 1
         self.consumer_prefetch = 0
         """basic.qos without global: for consumers to come."""
         self.global_prefetch = 0

@@ -84,7 +84,9 @@ def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsu
         prefetch_count=channel.consumer_prefetch,
         priority=priority,
         arguments=method.arguments,
+        number=channel.next_consumer_number,
     )
+    channel.next_consumer_number += 1
     channel.consumers[consumer.tag] = consumer
     queue.consumers.add(consumer)
     events.tell_of_consumer(node, consumer)

@@ -70,8 +70,8 @@ class Profile(Record, frozen=True):
     """Whether a stream's x-stream-filter-size-bytes is checked."""
     zero_priorities_are_one: bool
     """Whether x-max-priority 0 means 1, or no priorities."""
-    quorum_requeues_to_back: bool
-    """Whether a quorum queue without a delivery limit puts returned messages behind all others."""
+    quorum_sorts_consumers_by_tag: bool
+    """Whether a quorum queue goes through consumers that are gone by their tags, or by their age."""
 
 
 PROFILES: dict[str, Profile] = {
@@ -106,7 +106,7 @@ PROFILES: dict[str, Profile] = {
         takes_any_master_locator=False,
         streams_have_filters=False,
         zero_priorities_are_one=False,
-        quorum_requeues_to_back=True,
+        quorum_sorts_consumers_by_tag=True,
     ),
     "4.0": Profile(
         version="4.0",
@@ -139,7 +139,7 @@ PROFILES: dict[str, Profile] = {
         takes_any_master_locator=True,
         streams_have_filters=True,
         zero_priorities_are_one=True,
-        quorum_requeues_to_back=False,
+        quorum_sorts_consumers_by_tag=False,
     ),
 }
 

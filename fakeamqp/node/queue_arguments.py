@@ -181,6 +181,12 @@ ARGUMENT_RULES = (
     ArgumentRule("x-message-ttl", _milliseconds, CLASSIC_AND_QUORUM, "message_ttl_ms"),
     ArgumentRule(DEAD_LETTER_EXCHANGE, _string, CLASSIC_AND_QUORUM, "dead_letter_exchange"),
     ArgumentRule(DEAD_LETTER_ROUTING_KEY, _string, CLASSIC_AND_QUORUM, "dead_letter_routing_key"),
+    ArgumentRule(
+        "x-dead-letter-strategy",
+        _one_of(*STRATEGIES, otherwise="invalid_dlx_strategy"),
+        QUORUM,
+        "dead_letter_strategy",
+    ),
     ArgumentRule("x-max-length", _not_negative, CLASSIC_AND_QUORUM, "max_length"),
     ArgumentRule("x-max-length-bytes", _not_negative, QUEUE_TYPES, "max_length_bytes"),
     ArgumentRule("x-max-in-memory-length", _not_negative, QUORUM),
@@ -197,12 +203,6 @@ ARGUMENT_RULES = (
     ArgumentRule("x-queue-master-locator", _master_locator, CLASSIC),
     ArgumentRule(LEADER_LOCATOR, _leader_locator, QUORUM_AND_STREAM),
     ArgumentRule("x-delivery-limit", _anything, QUORUM, "delivery_limit"),
-    ArgumentRule(
-        "x-dead-letter-strategy",
-        _one_of(*STRATEGIES, otherwise="invalid_dlx_strategy"),
-        QUORUM,
-        "dead_letter_strategy",
-    ),
 )
 """In the order in which values are checked. Others RabbitMQ ignores."""
 

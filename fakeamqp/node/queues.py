@@ -56,6 +56,7 @@ class Queue:
         "expiry_timer",
         "fact",
         "had_consumer",
+        "has_returns",
         "is_deleted",
         "is_dirty",
         "is_full",
@@ -98,6 +99,8 @@ class Queue:
         self.is_dirty = False
         self.is_deleted = False
         self.is_full = False
+        self.has_returns = False
+        """Whether messages came back to a classic queue, which then looks at its limit before it serves consumers."""
         """Whether a quorum queue refuses what comes until it is down to 80 percent of its limits."""
         self.overtaker: Entry | None = None
         """A head that came before others that were there first, and that nobody has looked at since."""
@@ -140,6 +143,7 @@ class Queue:
         self.backlog.put_back(entry)
         self.ready_bytes += len(entry.message.body)
         self.overtaker = None
+        self.has_returns = not self.is_quorum
 
     def clear(self) -> list[Entry]:
         """All ready entries leave, in their order."""
@@ -200,6 +204,9 @@ class Queue:
         """Expire heads, serve consumers and give up what is too much, until there is nothing left to do."""
         effects: list[Effect] = []
         backlog = self.backlog
+        if self.has_returns:
+            self.has_returns = False
+            effects += self._excess()
         while (head := backlog.head()) is not None:
             # What expires as it arrives may still go to a consumer that is free: expiration 0 means just that.
             is_expired = head.expires_us <= now_us and head is not self.overtaker
@@ -217,14 +224,20 @@ class Queue:
                 if self.is_quorum and not consumer.can_take():
                     self.consumers.park(consumer)
             effects.append(Deliver(consumer, entry))
-        if self.is_limited and not self.settings.rejects:
-            while head is not None and self.is_over():
-                effects.append(GiveUp(self.take(), "maxlen"))
-                head = backlog.head()
+        effects += self._excess()
+        head = backlog.head()
         if head is not None and head.expires_us != NO_EXPIRY_US and head is not self.overtaker:
             effects.append(WakeAt(head.expires_us))
         if self.fact.auto_delete and self.had_consumer and not (self.consumers or self.is_deleted):
             effects.append(Unused())
+        return effects
+
+    def _excess(self) -> list[Effect]:
+        """Heads go until the queue is as short as it must be."""
+        effects: list[Effect] = []
+        if self.is_limited and not self.settings.rejects:
+            while self.backlog and self.is_over():
+                effects.append(GiveUp(self.take(), "maxlen"))
         return effects
 
     def check(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from fakeamqp.node import erlang
 from fakeamqp.node.channels import Channel, Outcome, Settlement, Unacked
 from fakeamqp.spec.errors import not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
@@ -90,7 +92,7 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
             if entry.survives:
                 node.retract_entry(entry)
         elif outcome is Outcome.REQUEUED:
-            _requeue(node, entry, to_back=node.profile.quorum_requeues_to_back)
+            _requeue(node, entry, to_back=True)
         else:
             node.give_up(entry, "rejected")
     queues = [deliveries[0].entry.queue]
@@ -103,11 +105,36 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
 
 def return_all(node: Node, channel: Channel, deliveries: list[Unacked]) -> None:
     """A channel is over: what it held goes back. A quorum queue puts it first even where a nack puts it last."""
-    for each in deliveries:
+    for each in sorted(deliveries, key=_order_of_return(node, deliveries)):
         entry = each.entry
         if not entry.queue.is_deleted:
             _requeue(node, entry, to_back=False)
             node.touch(entry.queue)
+
+
+def _order_of_return(node: Node, deliveries: list[Unacked]) -> Callable[[Unacked], tuple[int, bytes]]:
+    """A quorum queue goes through the consumers of a channel that is over by tag, in 4.0 by age; each get is one.
+
+    Of a get the tag is the delivery tag as text; in 4.0 gets come last. Source: rabbit_fifo.erl, the keys of the map
+    of consumers; observed. A classic queue does not care.
+    """
+    oldest: dict[str, int] = {}
+    for each in deliveries:
+        if each.consumer is not None:
+            tag = each.consumer.tag
+            oldest[tag] = min(oldest.get(tag, each.consumer.number), each.consumer.number)
+
+    youngest = max(oldest.values(), default=0)
+
+    def key_by_age(each: Unacked) -> tuple[int, bytes]:
+        if each.consumer is None:
+            return youngest + 1, str(each.delivery_tag).encode()
+        return oldest[each.consumer.tag], b""
+
+    def key_by_tag(each: Unacked) -> tuple[int, bytes]:
+        return 0, erlang.binary(str(each.delivery_tag) if each.consumer is None else each.consumer.tag)
+
+    return key_by_tag if node.profile.quorum_sorts_consumers_by_tag else key_by_age
 
 
 def _requeue(node: Node, entry: Entry, *, to_back: bool) -> None:
@@ -119,7 +146,7 @@ def _requeue(node: Node, entry: Entry, *, to_back: bool) -> None:
     entry.deliveries += 1
     if queue.delivery_limit is not None and entry.deliveries > queue.delivery_limit:
         node.give_up(entry, "delivery_limit")
-    elif to_back and queue.settings.delivery_limit is None:
+    elif to_back and queue.delivery_limit is None:
         queue.drop(entry)
         node.retract_entry(entry)
         node.commit_entry(queue.renewed(entry))

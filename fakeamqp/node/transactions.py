@@ -50,10 +50,12 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
     is_complete = True
     for publication in transaction.publications:
         queues = _queues_now(node, channel, publication)
-        gone = node.profile.tx_keeps_queue_identity and len(queues) < len(publication.queues)
+        gone = (
+            [] if not node.profile.tx_keeps_queue_identity else [each for each in publication.queues if each.is_deleted]
+        )
         mandatory = publication.mandatory and not gone
         receipt = deliver(node, channel, publication.message, queues, mandatory=mandatory)
-        is_complete = is_complete and not gone and not receipt.is_refused
+        is_complete = is_complete and all(each.is_quorum for each in gone) and not receipt.is_refused
     if not transaction.publications:  # nothing to wait for: the answer precedes what consumers are set free to take
         channel.send(TxCommitOk())
     for settlement in transaction.settlements:

@@ -79,7 +79,9 @@ class Client:
 
 def step(step_name: str, **arguments: Any) -> Callable[[Rule], Rule]:
     """A rule of the machine that `steps` can switch off."""
-    return lambda function: precondition(lambda self: step_name in self.steps)(rule(**arguments)(function))
+    is_on: Callable[[Any], bool] = lambda machine: step_name in machine.steps  # noqa: E731
+    make_rule: Any = rule(**arguments)
+    return lambda function: precondition(is_on)(make_rule(function))
 
 
 def _of_machine(attribute: str) -> st.SearchStrategy[Any]:

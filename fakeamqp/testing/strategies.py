@@ -75,7 +75,7 @@ def queue_arguments(
     classic = _some({**optional, "x-max-priority": st.integers(1, 3)})
     quorum = _some({**optional, "x-delivery-limit": st.integers(0, 3)})
     by_type = {"classic": classic, "quorum": quorum.map(lambda arguments: {"x-queue-type": "quorum", **arguments})}
-    return by_type[queue_type] if queue_type else st.one_of(by_type.values())
+    return by_type[queue_type] if queue_type else classic | by_type["quorum"]
 
 
 def _some(optional: dict[str, Strategy[Any]]) -> Strategy[dict[str, Any]]:

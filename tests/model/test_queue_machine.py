@@ -253,8 +253,9 @@ class QueueMachine(QueueBench):
     @rule(index=channels)
     def close_channel(self, index: int) -> None:
         self.channels[index].close()
-        assert self.say(index, ChannelClose()) == [ChannelCloseOk()]
+        assert self.say(index, ChannelClose(), loose=True) == [ChannelCloseOk()]
         assert self.say(index, ChannelOpen()) == [ChannelOpenOk()]
+        self.adopt_order_of_quorum_queue()
 
     @precondition(lambda self: self.holders)
     @rule(connection=st.integers(0, 1), politely=st.booleans())
