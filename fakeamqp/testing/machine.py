@@ -22,7 +22,16 @@ from collections.abc import Callable, Collection
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
 
 from fakeamqp.broker import Broker
 from fakeamqp.spec.errors import Misuse
@@ -34,6 +43,8 @@ ALL_STEPS = frozenset(
         "get", "ack", "nack", "reject", "stop", "crash", "advance",
     }
 )  # fmt: skip
+
+MOSTLY = st.sampled_from((True, True, True, False))
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
@@ -145,6 +156,23 @@ class BrokerMachine(RuleBasedStateMachine):
     def on_restarted(self, crashed: bool) -> None:
         """The broker is there again, after a crash or a graceful stop."""
 
+    # -- what there is from the start, so that the first steps have something to work on -----------------------------
+
+    @initialize(target=clients)
+    def first_client(self) -> Any:
+        """A client, if any are wanted."""
+        return self.connect() if "connect" in self.steps else multiple()
+
+    @initialize(target=queues, name=_of_machine("queue_names"))
+    def first_queue(self, name: str) -> Any:
+        """A durable queue, if the machine declares queues."""
+        if not {"connect", "declare_queue"} <= set(self.steps):
+            return multiple()
+        return self.declare_queue(self._somebody(), name, True)
+
+    def _somebody(self) -> Client:
+        return self.all_clients[0] if self.all_clients else Client(self.broker)
+
     # -- what clients do ---------------------------------------------------------------------------------------------
 
     @step("connect", target=clients)
@@ -153,7 +181,7 @@ class BrokerMachine(RuleBasedStateMachine):
         self.all_clients.append(Client(self.broker))
         return self.all_clients[-1]
 
-    @step("declare_queue", target=queues, client=clients, name=_of_machine("queue_names"), durable=st.booleans())
+    @step("declare_queue", target=queues, client=clients, name=_of_machine("queue_names"), durable=MOSTLY)
     def declare_queue(self, client: Client, name: str, durable: bool) -> str:
         """A client declares a queue, unless there is one of that name."""
         if not self.has_queue(name):
@@ -191,13 +219,20 @@ class BrokerMachine(RuleBasedStateMachine):
         if self.has_queue(queue) and exchange in self.broker.vhost().exchanges:
             client.channel.queue_bind(queue, exchange, key)
 
-    @step("publish", client=clients, to=exchanges | st.just(""), key=queues | strategies.routing_keys(), data=st.data())
-    def publish(self, client: Client, to: str, key: str, data: st.DataObject) -> None:
+    @step("publish", client=clients, queue=queues, data=st.data())
+    def publish_to_queue(self, client: Client, queue: str, data: st.DataObject) -> None:
+        """A client publishes to the default exchange, with the name of a queue."""
+        self._publish(client, data.draw(strategies.messages(keys=st.just(queue))))
+
+    @step("publish", client=clients, exchange=exchanges, data=st.data())
+    def publish_to_exchange(self, client: Client, exchange: str, data: st.DataObject) -> None:
         """A client publishes to an exchange, if it is there."""
-        if to in self.broker.vhost().exchanges:
-            message = data.draw(strategies.messages(st.just(to), st.just(key)))
-            message.publish(client.channel)
-            self.on_published(message)
+        if exchange in self.broker.vhost().exchanges:
+            self._publish(client, data.draw(strategies.messages(st.just(exchange))))
+
+    def _publish(self, client: Client, message: strategies.Message) -> None:
+        message.publish(client.channel)
+        self.on_published(message)
 
     @step("consume", client=clients, queue=queues, prefetch_count=st.integers(0, 2))
     def consume(self, client: Client, queue: str, prefetch_count: int) -> None:
@@ -250,7 +285,7 @@ class BrokerMachine(RuleBasedStateMachine):
         self.broker.crash()
         self._restart(crashed=True)
 
-    @step("advance", seconds=st.sampled_from((1, 60, 3600)))
+    @step("advance", seconds=st.sampled_from((1, 60, 900)))
     def advance(self, seconds: int) -> None:
         """Time passes."""
         self.broker.advance(seconds)
@@ -275,7 +310,8 @@ class BrokerMachine(RuleBasedStateMachine):
         self.on_received(client.held[-1])
 
     def _taken(self, client: Client, index: int) -> list[Delivery]:
-        return [client.held.pop(index)] if index < len(client.held) else []
+        assert client.channel  # one that was closed is opened again, and holds nothing
+        return [client.held.pop(index % len(client.held))] if client.held else []
 
     def _restart(self, crashed: bool) -> None:
         for client in self.all_clients:
