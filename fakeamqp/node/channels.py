@@ -80,6 +80,7 @@ class Channel:
         "is_closing",
         "is_committing",
         "last_queue",
+        "next_consumer_number",
         "next_delivery_tag",
         "next_publish_number",
         "number",
@@ -102,6 +103,7 @@ class Channel:
         self.consumers: dict[str, Consumer] = {}
         self.unacked: OrderedDict[int, Unacked] = OrderedDict()
         self.next_delivery_tag = 1
+        self.next_consumer_number = 1
         self.consumer_prefetch = 0
         """basic.qos without global: for consumers to come."""
         self.global_prefetch = 0
@@ -179,6 +181,14 @@ class Channel:
         """Deliveries that were picked wait for an acknowledgement again."""
         self.unacked.update((each.delivery_tag, each) for each in deliveries)
         self.unacked = OrderedDict(sorted(self.unacked.items()))
+
+    def held(self) -> list[Unacked]:
+        """All deliveries that are not settled for good, oldest first: also those decided in a transaction."""
+        held = [*self.unacked.values()]
+        if self.transaction is not None and self.transaction.settlements:
+            held += [each for settlement in self.transaction.settlements for each in settlement.deliveries]
+            held.sort(key=lambda each: each.delivery_tag)
+        return held
 
     def check(self) -> None:
         """What must hold between turns."""

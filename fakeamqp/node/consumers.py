@@ -23,6 +23,7 @@ class Consumer:
         "exclusive",
         "line",
         "no_ack",
+        "number",
         "outstanding",
         "prefetch_count",
         "priority",
@@ -41,8 +42,11 @@ class Consumer:
         prefetch_count: int,
         priority: int,
         arguments: Table,
+        number: int = 0,
     ) -> None:
         self.tag = tag
+        self.number = number
+        """Which of its channel's consumers it is, in the order of their coming."""
         self.channel = channel
         self.queue = queue
         self.no_ack = no_ack

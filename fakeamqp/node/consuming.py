@@ -88,7 +88,9 @@ def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsu
         prefetch_count=channel.consumer_prefetch,
         priority=consumer_priority(method.arguments),
         arguments=method.arguments,
+        number=channel.next_consumer_number,
     )
+    channel.next_consumer_number += 1
     channel.consumers[consumer.tag] = consumer
     queue.consumers.add(consumer)
     events.tell_of_consumer(node, consumer)
@@ -134,7 +136,8 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
     head = queue.backlog.head()
     if head is not None and head.expires_us != NO_EXPIRY_US:
         node.touch(queue)
-        node.run_queues()  # what expired behind the one that was taken is not counted
+        if method.no_ack or not queue.is_quorum:  # else what expired behind the one that was taken counts (observed)
+            node.run_queues()
     message = entry.message
     channel.send(
         BasicGetOk(

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from fakeamqp.node.node import Node
 
 
-def delete_queue(node: Node, queue: Queue, by: str) -> int:
-    """A queue goes, with its messages, consumers and bindings; returns how many messages were ready."""
+def delete_queue(node: Node, queue: Queue, by: str) -> None:
+    """A queue goes, with its messages, consumers and bindings."""
     vhost = node.vhosts[queue.fact.vhost]
-    ready = queue.counted()
     for consumer in sorted(queue.consumers, key=_cancellation_order):
         remove_consumer(node, consumer)
         connection = consumer.channel.connection
@@ -33,7 +32,6 @@ def delete_queue(node: Node, queue: Queue, by: str) -> int:
     unbind_all(node, vhost, vhost.bindings_to(Destination("queue", queue.name)))
     queue.close()
     node.retract(queue.fact, by)
-    return ready
 
 
 def _cancellation_order(consumer: Consumer) -> tuple[int, int, str]:
@@ -105,10 +103,8 @@ def end_channel(node: Node, channel: Channel) -> None:
     events.tell_of_closed_channel(node, channel)
     for consumer in list(channel.consumers.values()):
         remove_consumer(node, consumer)
-    held = [*channel.unacked.values()]
-    if channel.transaction is not None:
-        held += [each for settlement in channel.transaction.settlements for each in settlement.deliveries]
-        channel.transaction = None
+    held = channel.held()
+    channel.transaction = None
     channel.unacked.clear()
     if channel.ack_timer is not None:
         channel.ack_timer.cancel()

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from fakeamqp.node import consumer_timeout, events, firehose, sessions
+from fakeamqp.node import consumer_timeout, erlang, events, firehose, sessions
 from fakeamqp.node.access import Access
 from fakeamqp.node.alarms import is_held
 from fakeamqp.node.apply import APPLY, RETRACT, recover
@@ -296,7 +296,9 @@ class Node:
         properties = entry.message.properties
         if not (entry.deliveries or counts_from_zero):
             return properties
-        return properties.replace(headers={**(properties.headers or {}), DELIVERY_COUNT: LongLong(entry.deliveries)})
+        headers = {**(properties.headers or {}), DELIVERY_COUNT: LongLong(entry.deliveries)}
+        in_order = {name: headers[name] for name in sorted(headers, key=erlang.binary)}
+        return properties.replace(headers=in_order)
 
     # -- the one door to what is true ----------------------------------------------------------------------------
 

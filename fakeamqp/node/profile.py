@@ -80,8 +80,8 @@ class Profile(Record, frozen=True):
     """Whether the texts that refuse a stream's consumer call the queue a stream queue."""
     zero_priorities_are_one: bool
     """Whether x-max-priority 0 means 1, or no priorities."""
-    quorum_requeues_to_back: bool
-    """Whether a quorum queue without a delivery limit puts returned messages behind all others."""
+    quorum_sorts_consumers_by_tag: bool
+    """Whether a quorum queue goes through consumers that are gone by their tags, or by their age."""
 
 
 PROFILES: dict[str, Profile] = {
@@ -121,7 +121,7 @@ PROFILES: dict[str, Profile] = {
         streams_take_any_dead_letter=False,
         stream_refusals_say_stream=False,
         zero_priorities_are_one=False,
-        quorum_requeues_to_back=True,
+        quorum_sorts_consumers_by_tag=True,
     ),
     "4.0": Profile(
         version="4.0",
@@ -159,7 +159,7 @@ PROFILES: dict[str, Profile] = {
         streams_take_any_dead_letter=True,
         stream_refusals_say_stream=True,
         zero_priorities_are_one=True,
-        quorum_requeues_to_back=False,
+        quorum_sorts_consumers_by_tag=False,
     ),
 }
 

@@ -185,6 +185,12 @@ ARGUMENT_RULES = (
     ArgumentRule("x-message-ttl", _milliseconds, CLASSIC_AND_QUORUM, "message_ttl_ms"),
     ArgumentRule(DEAD_LETTER_EXCHANGE, _string, CLASSIC_AND_QUORUM, "dead_letter_exchange"),
     ArgumentRule(DEAD_LETTER_ROUTING_KEY, _string, CLASSIC_AND_QUORUM, "dead_letter_routing_key"),
+    ArgumentRule(
+        "x-dead-letter-strategy",
+        _one_of(*STRATEGIES, otherwise="invalid_dlx_strategy"),
+        QUORUM,
+        "dead_letter_strategy",
+    ),
     ArgumentRule("x-max-length", _not_negative, CLASSIC_AND_QUORUM, "max_length"),
     ArgumentRule("x-max-length-bytes", _not_negative, QUEUE_TYPES, "max_length_bytes"),
     ArgumentRule("x-max-in-memory-length", _not_negative, QUORUM),
@@ -201,14 +207,8 @@ ARGUMENT_RULES = (
     ArgumentRule("x-queue-master-locator", _master_locator, CLASSIC),
     ArgumentRule(LEADER_LOCATOR, _leader_locator, QUORUM_AND_STREAM),
     ArgumentRule("x-delivery-limit", check_anything, QUORUM, "delivery_limit"),
-    ArgumentRule(
-        "x-dead-letter-strategy",
-        _one_of(*STRATEGIES, otherwise="invalid_dlx_strategy"),
-        QUORUM,
-        "dead_letter_strategy",
-    ),
 )
-"""In the order in which values are checked, and in which a redeclaration is compared. Others RabbitMQ ignores."""
+"""In the order in which values are checked. Others RabbitMQ ignores."""
 
 ARGUMENT_NAMES = frozenset(rule.name for rule in ARGUMENT_RULES)
 
@@ -280,6 +280,50 @@ def checked_dead_letter_exchange(arguments: Table, queue: str) -> str | None:
     return name
 
 
+COMPARED_ARGUMENTS = {
+    "classic": (
+        "x-expires",
+        "x-message-ttl",
+        DEAD_LETTER_EXCHANGE,
+        DEAD_LETTER_ROUTING_KEY,
+        "x-max-length",
+        "x-max-length-bytes",
+        "x-max-priority",
+        "x-overflow",
+        "x-queue-mode",
+        "x-queue-version",
+        "x-single-active-consumer",
+        QUEUE_TYPE,
+        "x-queue-master-locator",
+    ),
+    "quorum": (
+        DEAD_LETTER_EXCHANGE,
+        DEAD_LETTER_ROUTING_KEY,
+        "x-dead-letter-strategy",
+        "x-expires",
+        "x-max-length",
+        "x-max-length-bytes",
+        "x-max-in-memory-length",
+        "x-max-in-memory-bytes",
+        "x-overflow",
+        "x-single-active-consumer",
+        QUEUE_TYPE,
+        "x-quorum-initial-group-size",
+        "x-delivery-limit",
+        "x-message-ttl",
+        LEADER_LOCATOR,
+    ),
+    "stream": (
+        "x-max-length-bytes",
+        QUEUE_TYPE,
+        "x-max-age",
+        MAX_SEGMENT_SIZE,
+        "x-initial-cluster-size",
+        LEADER_LOCATOR,
+    ),
+}
+"""In which order a redeclaration is compared, by the type that the queue has: capabilities/0 of each (observed)."""
+
 DEFAULT_ARGUMENTS = {QUEUE_TYPE: "classic"}
 """What a queue's arguments say where they say nothing."""
 
@@ -289,7 +333,9 @@ def assert_equivalent_queue_arguments(existing: Table, received: Table, profile:
     queue_type = (DEFAULT_ARGUMENTS | existing)[QUEUE_TYPE]
     if profile.fills_in_queue_type:
         existing, received = DEFAULT_ARGUMENTS | existing, DEFAULT_ARGUMENTS | received
-    if queue_type != (DEFAULT_ARGUMENTS | received)[QUEUE_TYPE]:
-        assert_equivalent_arguments(existing, received, QUEUE_TYPE, queue)
-    for rule in _rules_of(queue_type, profile):
-        assert_equivalent_arguments(existing, received, rule.name, queue)
+    is_same_type = queue_type == (DEFAULT_ARGUMENTS | received)[QUEUE_TYPE]
+    for name in COMPARED_ARGUMENTS[queue_type]:
+        if name != QUEUE_TYPE or not is_same_type:
+            assert_equivalent_arguments(existing, received, name, queue)
+    if queue_type == "classic" and profile.classic_queues_have_leaders:
+        assert_equivalent_arguments(existing, received, LEADER_LOCATOR, queue)

@@ -53,16 +53,21 @@ def declare(node: Node, channel: Channel, method: QueueDeclare) -> None:
 def _counted_consumers(node: Node, queue: Queue) -> int:
     """How many consumers queue.declare-ok tells.
 
-    Of a quorum queue those that are served, and whoever holds a message that basic.get found; of a stream none
-    (observed).
+    Of a quorum queue those that are served, and whoever else holds a message of it: each basic.get, and a consumer
+    that was cancelled (rabbit_fifo.erl: it stays until it has nothing checked out); of a stream none (observed).
     """
     if queue.is_stream:
         return 0
     if not queue.is_quorum:
         return len(queue.consumers)
-    held = [each for connection in node.connections.values() for each in connection.channels.values()]
-    fetched = [each for channel in held for each in channel.unacked.values() if each.consumer is None]
-    return len(list(queue.consumers.served())) + sum(each.entry.queue is queue for each in fetched)
+    consumers = {(id(consumer.channel), consumer.tag) for consumer in queue.consumers.served()}
+    fetches = 0
+    channels = [channel for connection in node.connections.values() for channel in connection.channels.values()]
+    for channel in channels if queue.unacked else ():
+        holders = [each.consumer for each in channel.held() if each.entry.queue is queue]
+        consumers |= {(id(channel), each.tag) for each in holders if each is not None}
+        fetches += holders.count(None)
+    return len(consumers) + fetches
 
 
 def _declare_passively(channel: Channel, method: QueueDeclare) -> Queue:
@@ -144,13 +149,13 @@ def delete(node: Node, channel: Channel, method: QueueDelete) -> None:
     name = queue_meant(channel, method.queue)
     check_queue(node, channel, "configure", name)
     queue = channel.vhost.queues.get(name)
-    deleted = 0
     if queue is not None:
         assert_may_use(queue.fact, channel.connection.id)
         _refuse_if_needed(queue, method)
-        deleted = delete_queue(node, queue, channel.connection.user)
-    if not method.nowait:
-        channel.send(QueueDeleteOk(deleted))
+    if not method.nowait:  # before the channel hears that its own consumers of the queue are gone (observed)
+        channel.send(QueueDeleteOk(0 if queue is None else queue.counted()))
+    if queue is not None:
+        delete_queue(node, queue, channel.connection.user)
 
 
 def _refuse_if_needed(queue: Queue, method: QueueDelete) -> None:

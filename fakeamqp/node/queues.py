@@ -64,6 +64,7 @@ class Queue:
         "expiry_timer",
         "fact",
         "had_consumer",
+        "has_returns",
         "is_deleted",
         "is_dirty",
         "is_full",
@@ -116,6 +117,8 @@ class Queue:
         self.is_deleted = False
         self.is_full = False
         """Whether a quorum queue refuses what comes until it is down to 80 percent of its limits."""
+        self.has_returns = False
+        """Whether messages came back to a limited classic queue, which drops its excess before it serves consumers."""
         self.wake_timer: Timer | None = None
         self.expiry_timer: Timer | None = None
         self.configure(self.settings)
@@ -167,6 +170,7 @@ class Queue:
         self.backlog.put_back(entry)
         if self.is_limited:
             self.ready_bytes += len(entry.message.body)
+            self.has_returns = not self.is_quorum
 
     def clear(self) -> list[Entry]:
         """All ready entries leave, in their order."""
@@ -228,6 +232,10 @@ class Queue:
             return self._run_stream(self.log, now_us)
         effects: list[Effect] = []
         backlog = self.backlog
+        if self.has_returns:
+            self.has_returns = False
+            if not self.settings.rejects:
+                effects += self._excess()
         while (head := backlog.head()) is not None:
             # What expires as it arrives may still go to a consumer that is free: expiration 0 means just that.
             is_expired = head.expires_us <= now_us and head is not backlog.overtaker
@@ -246,13 +254,19 @@ class Queue:
                     self.consumers.park(consumer)
             effects.append(Deliver(consumer, entry))
         if self.is_limited and not self.settings.rejects:
-            while head is not None and self.is_over():
-                effects.append(GiveUp(self.take(), "maxlen"))
-                head = backlog.head()
+            effects += self._excess()
+            head = backlog.head()
         if head is not None and head.expires_us != NO_EXPIRY_US and head is not backlog.overtaker:
             effects.append(WakeAt(head.expires_us))
         if self.fact.auto_delete and self.had_consumer and not (self.consumers or self.is_deleted):
             effects.append(Unused())
+        return effects
+
+    def _excess(self) -> list[Effect]:
+        """Heads go until the queue is as short as it must be."""
+        effects: list[Effect] = []
+        while self.is_over():
+            effects.append(GiveUp(self.take(), "maxlen"))
         return effects
 
     def _run_stream(self, log: Log, now_us: int) -> list[Effect]:

@@ -16,6 +16,7 @@ from fakeamqp.spec.methods import (
     ConfirmSelect,
     ConfirmSelectOk,
     TxCommit,
+    TxCommitOk,
     TxRollback,
     TxRollbackOk,
     TxSelect,
@@ -54,14 +55,20 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
     is_complete = True
     for publication in transaction.publications:
         queues = _queues_now(node, channel, publication)
-        gone = node.profile.tx_keeps_queue_identity and len(queues) < len(publication.queues)
+        gone = (
+            [] if not node.profile.tx_keeps_queue_identity else [each for each in publication.queues if each.is_deleted]
+        )
         mandatory = publication.mandatory and not gone
         receipt = arrive(node, queues, publication.message)
         if mandatory and not queues:
             give_back(channel, publication.message)
-        is_complete = is_complete and not gone and not receipt.is_refused
+        is_complete = is_complete and all(each.is_quorum for each in gone) and not receipt.is_refused
+    if not transaction.publications:  # nothing to wait for: the answer precedes what consumers are set free to take
+        channel.send(TxCommitOk())
     for settlement in transaction.settlements:
         settle_deliveries(node, channel, settlement.deliveries, settlement.outcome)
+    if not transaction.publications:
+        return
     if not is_complete:
         raise precondition_failed("partial tx completion")
     channel.is_committing = True

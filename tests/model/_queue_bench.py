@@ -121,7 +121,10 @@ class QueueBench(RuleBasedStateMachine):
         return [index for index, channel in enumerate(self.channels) if channel.held]
 
     def adopt_order_of_quorum_queue(self) -> None:
-        """Nothing has shown in which order a quorum queue gets back what several channels held, or an outage ended."""
+        """Nothing has shown in which order a quorum queue gets back what several channels held, or an outage ended.
+
+        What one channel held returns consumer by consumer, which the model leaves to the rules.
+        """
         queue = self.queues["quorum"]
         order = [each.body for each in self.broker.vhost().queue("quorum").messages]
         gone = [each for each in queue.ready if each.body not in order]

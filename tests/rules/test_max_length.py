@@ -220,3 +220,21 @@ def test_a_limit_holds_for_messages_published_without_confirms(channel: Blocking
     for body in (b"1", b"2", b"3"):
         channel.basic_publish("", "orders", body, pika.BasicProperties())
     assert get_all(channel, "orders") == [b"3"]
+
+
+@pytest.mark.parametrize("way", ["close", "nack"])
+def test_messages_that_come_back_are_dropped_before_another_consumer_is_served(
+    channel: BlockingChannel, way: str
+) -> None:
+    declare(channel, "orders", max_length=1)
+    first = Consumer(channel.connection.channel(), "orders")
+    publish(channel, "orders", b"1")
+    publish(channel, "orders", b"2")
+    assert first.take(2) == [b"1", b"2"]
+    second = Consumer(channel.connection.channel(), "orders")
+    if way == "nack":
+        first.channel.basic_cancel(first.tag)
+        first.channel.basic_nack(0, multiple=True, requeue=True)
+    else:
+        first.channel.close()
+    assert second.take(1) == [b"2"]

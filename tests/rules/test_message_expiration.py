@@ -115,6 +115,20 @@ def test_a_message_behind_one_that_a_consumer_took_expires(
     assert found == [b"lasting", b"also lasting"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "auto_ack", "left"),
+    [("classic", False, 0), ("classic", True, 0), ("quorum", False, 1), ("quorum", True, 0)],
+)
+def test_whether_a_get_counts_what_has_expired_behind_its_message(
+    channel: BlockingChannel, let_time_pass: Callable[[float], None], kind: str, auto_ack: bool, left: int
+) -> None:
+    channel.queue_declare("orders", durable=True, arguments={"x-queue-type": kind})
+    publish(channel, b"lasting")
+    publish(channel, b"brief", BRIEF_MS)
+    let_time_pass(LATER_SECONDS)
+    assert channel.basic_get("orders", auto_ack=auto_ack)[0].message_count == left
+
+
 @pytest.mark.fake_only
 @pytest.mark.parametrize("end", ["stop", "crash"])
 @pytest.mark.usefixtures("queue")

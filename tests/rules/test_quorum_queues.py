@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pika
@@ -162,6 +163,23 @@ def test_the_delivery_count_joins_the_headers_of_the_publisher(
     channel.basic_nack(method.delivery_tag, requeue=True)
     wait_until_ready(channel, queue, 1)
     assert channel.basic_get(queue)[1].headers == second
+
+
+def test_the_delivery_count_of_a_first_delivery_to_a_consumer_is_not_told(channel: BlockingChannel, queue: str) -> None:
+    fill(channel, queue, 1)
+    (message,) = itertools.islice(channel.consume(queue), 1)
+    assert message[1].headers is None
+
+
+@pytest.mark.parametrize("headers", [{"z": 1, "a": 1}, {"x-delivery-zzz": 1, "x-delivery-aaa": 1}])
+def test_headers_are_sorted_where_the_delivery_count_joins_them(
+    channel: BlockingChannel, queue: str, headers: dict[str, Any]
+) -> None:
+    channel.basic_publish("", queue, b"order", pika.BasicProperties(headers=headers))
+    wait_until_ready(channel, queue, 1)
+    channel.basic_nack(channel.basic_get(queue)[0].delivery_tag, requeue=True)
+    wait_until_ready(channel, queue, 1)
+    assert list(channel.basic_get(queue)[1].headers) == sorted([*headers, "x-delivery-count"])
 
 
 @pytest.mark.parametrize("way", ["nack", "reject", "recover"])

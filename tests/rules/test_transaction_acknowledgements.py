@@ -7,6 +7,7 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
+from tests.rules._consuming import Consumer, publish, wait_until_ready
 from tests.rules._helpers import get_all, wait_for
 from tests.rules._publishing import message_count, round_trip
 
@@ -200,3 +201,17 @@ def test_publishes_and_acks_of_one_transaction_commit_together(
     tx.tx_commit()
     tx.close()
     assert (get_all(channel, queue), get_all(channel, "done")) == ([], [b"one"])
+
+
+def test_what_was_decided_in_an_open_transaction_returns_to_a_quorum_queue_in_the_order_of_delivery(
+    channel: BlockingChannel,
+) -> None:
+    channel.queue_declare("quorum", durable=True, arguments={"x-queue-type": "quorum"})
+    publish(channel.connection, "quorum", b"1", b"2", b"3")
+    consumer = Consumer(channel.connection.channel(), "quorum")
+    consumer.channel.tx_select()
+    assert consumer.take(3) == [b"1", b"2", b"3"]
+    consumer.channel.basic_nack(consumer.methods[1].delivery_tag, requeue=True)
+    consumer.channel.close()
+    wait_until_ready(channel, "quorum", 3)
+    assert get_all(channel, "quorum") == [b"1", b"2", b"3"]

@@ -306,3 +306,18 @@ class TestQueueDeletedBeforeCommit:
             with channel_closed(406, "PRECONDITION_FAILED - partial tx completion"):
                 tx.tx_commit()
         assert message_count(channel, "other") == 0
+
+
+@pytest.mark.parametrize("mandatory", [False, True])
+def test_a_commit_does_not_miss_a_quorum_queue_that_is_gone(
+    channel: BlockingChannel, tx: BlockingChannel, version: str, mandatory: bool
+) -> None:
+    channel.queue_declare("quorum", durable=True, arguments={"x-queue-type": "quorum"})
+    arrivals = Arrivals(tx)
+    tx.basic_publish("", "quorum", b"one", mandatory=mandatory)
+    tx.queue_declare("quorum", passive=True)
+    channel.queue_delete("quorum")
+    tx.tx_commit()
+    round_trip(tx)
+    returned = [("return", "quorum")] if mandatory and version == "3.10" else []
+    assert arrivals.log == [*returned, ("commit-ok",)]

@@ -1,0 +1,80 @@
+"""A real broker with a virtual host for the programs, and the programs on it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator
+
+import pika
+
+from fakeamqp import UnsupportedFeature
+from fakeamqp.spec.methods import ExchangeDelete, QueueDelete
+from tests.model.differential.compare import Comparison, compare
+from tests.model.differential.generator import generate
+from tests.model.differential.sides import MONITOR, FakeSide, RealSide
+from tests.model.differential.steps import Program
+from tests.target import RealTarget
+
+PATIENCE = 3.0
+"""Seconds in which a real broker must have done what fakeamqp has done."""
+SHRINKING_PATIENCE = 0.5
+
+
+class Runner:
+    """Runs programs on fakeamqp and on the real broker of a target, in a virtual host that it makes and deletes."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, target: RealTarget) -> None:
+        self._target = target
+        self.version = target.version
+        self._renew_vhost()
+
+    def close(self) -> None:
+        """Delete the virtual host."""
+        self._target.operator.clean_up()
+
+    def _renew_vhost(self) -> None:
+        self._target.operator.clean_up()
+        self.vhost = f"differential-{os.getpid()}-{next(self._numbers)}"
+        self._target.operator.add_vhost(self.vhost)
+
+    def generate(self, seed: int, steps: int) -> Program:
+        """The program of this seed."""
+        with contextlib.closing(FakeSide(self.version, self.vhost)) as fake:
+            return generate(seed, steps, fake)
+
+    def run(self, program: Program, patience: float = PATIENCE) -> Comparison:
+        """Run a program on both sides, up to where fakeamqp says that it cannot do what is asked for."""
+        with contextlib.closing(FakeSide(self.version, self.vhost)) as fake, self._real_side() as real:
+            try:
+                comparison = compare(program, fake, real, patience)
+            except UnsupportedFeature:
+                comparison = Comparison()
+            if comparison.disagreement is None:
+                _clean_up(fake, real)
+        if comparison.disagreement is not None:
+            self._renew_vhost()
+        return comparison
+
+    @contextlib.contextmanager
+    def _real_side(self) -> Iterator[RealSide]:
+        parameters = self._target.parameters(virtual_host=self.vhost)
+        with contextlib.closing(RealSide(lambda: pika.BlockingConnection(parameters))) as real:
+            yield real
+
+    def run_shrinking(self, program: Program) -> Comparison:
+        """Run a program with less patience; for shrinking one that is known to bring a disagreement."""
+        return self.run(program, SHRINKING_PATIENCE)
+
+
+def _clean_up(fake: FakeSide, real: RealSide) -> None:
+    """Delete what a program left on the real broker, which is what it left on fakeamqp."""
+    for called in fake.queues:
+        name = real.name_of(called)
+        real.wires[real.owners.get(name, 0)].call(MONITOR, QueueDelete(name))
+    for exchange in fake.broker.list_exchanges(fake.vhost):
+        if exchange.name and not exchange.name.startswith("amq."):
+            real.wires[0].call(MONITOR, ExchangeDelete(exchange.name))

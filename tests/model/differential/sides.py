@@ -1,0 +1,266 @@
+"""Two brokers that run the same steps: fakeamqp, which says what should happen, and a real one, which is asked."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pika
+
+import fakeamqp
+from fakeamqp.spec import methods
+from fakeamqp.spec.methods import ChannelOpen, Method, QueueDeclare, QueueDeclareOk
+from tests.model.differential.observations import Observation, Observer, Place
+from tests.model.differential.steps import CHANNELS, CONNECTIONS, SERVER_NAMED, Step
+from tests.model.differential.wire import Wire
+
+MONITOR = 9
+"""The channel of each connection on which queues are asked how they are."""
+NOT_FOUND = 404
+STILL_LOCKED = (-1, -1)
+"""Told of a queue that is there, but not for this connection: its own is closed, and it will go."""
+BETWEEN_STEPS = 0.001
+"""Seconds that pass on fakeamqp between two steps, as they do in reality: what expires at once, expires."""
+
+Connect = Callable[[], pika.BlockingConnection]
+
+
+class Side:
+    """A broker, the program's connections to it, and what the program knows: what it holds, what the broker named."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._observer = Observer()
+        self.owners: dict[str, int] = {}
+        """The connections that declared exclusive queues."""
+        self.held: dict[Place, list[int]] = {}
+        """Delivery tags that a channel has not settled, oldest first."""
+        self.consumers: dict[Place, dict[str, methods.BasicConsume]] = {}
+        """A channel's consumers, by tag."""
+        self.transactional: set[Place] = set()
+        """Channels that have asked for transactions."""
+        self.wires = [self._open_wire(connection) for connection in CONNECTIONS]
+
+    def _open_wire(self, connection: int) -> Wire:
+        wire = Wire(self._connect())
+        for channel in (*CHANNELS, MONITOR):
+            wire.call(channel, ChannelOpen())
+            self._forget((connection, channel))
+        wire.arrived.clear()
+        return wire
+
+    def _forget(self, place: Place) -> None:
+        self.held[place] = []
+        self.consumers[place] = {}
+        self.transactional.discard(place)
+        self._observer.forget(place)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for wire in self.wires:
+            wire.close()
+
+    # -- a step -----------------------------------------------------------------------------------------------------
+
+    def make(self, step: Step) -> bool:
+        """Make a step; False where it means a delivery and none is held. What comes of it is to be observed."""
+        place = (step.connection, step.channel)
+        method = step.method
+        if step.held is not None:
+            if not self.held[place]:
+                return False
+            held = self.held[place]
+            method = method.replace(delivery_tag=held[step.held % len(held)])
+        wire = self.wires[step.connection]
+        if isinstance(method, methods.ConnectionClose):
+            wire.close()
+        else:
+            wire.call(step.channel, self._with_names(method))
+            self._account(place, method)
+        return True
+
+    def _with_names(self, method: Method) -> Method:
+        changes = {
+            name: self._observer.names.get(getattr(method, name), "nothing named so")
+            for name in ("queue", "routing_key")
+            if str(getattr(method, name, "")).startswith(SERVER_NAMED)
+        }
+        return method.replace(**changes) if changes else method
+
+    def _account(self, place: Place, method: Method) -> None:
+        """Keep track of what the program has, as far as its own methods change it."""
+        held = self.held[place]
+        if isinstance(method, methods.BasicAck | methods.BasicNack | methods.BasicReject):
+            tag = method.delivery_tag
+            multiple = getattr(method, "multiple", False)
+            held[:] = [each for each in held if (multiple and tag and each > tag) or (not multiple and each != tag)]
+        elif isinstance(method, methods.BasicRecover | methods.BasicRecoverAsync):
+            held.clear()
+        elif isinstance(method, methods.BasicConsume):
+            self.consumers[place][method.consumer_tag] = method
+        elif isinstance(method, methods.BasicCancel):
+            self.consumers[place].pop(method.consumer_tag, None)
+        elif isinstance(method, methods.TxSelect):
+            self.transactional.add(place)
+        elif isinstance(method, QueueDeclare):
+            self._note_queue(place, method)
+
+    # -- what comes of it -------------------------------------------------------------------------------------------
+
+    def read(self, observation: Observation, step: Step) -> None:
+        """Add all that has arrived to an observation."""
+        for connection, wire in enumerate(self.wires):
+            wire.pump()
+            arrived, wire.arrived = wire.arrived, []
+            for channel, method in arrived:
+                if channel != MONITOR:
+                    self._note((connection, channel), method, step)
+                    self._observer.add(observation, (connection, channel), method)
+
+    def _note(self, place: Place, method: Method, step: Step) -> None:
+        consumers = self.consumers.get(place, {})
+        got = isinstance(method, methods.BasicGetOk) and not getattr(step.method, "no_ack", False)
+        delivered = isinstance(method, methods.BasicDeliver) and method.consumer_tag in consumers
+        if got or (delivered and not consumers[method.consumer_tag].no_ack):  # type: ignore[attr-defined]
+            self.held[place].append(method.delivery_tag)  # type: ignore[attr-defined]
+
+    def _note_queue(self, place: Place, declared: QueueDeclare) -> None:
+        """Remember what the broker named, and whose an exclusive queue is."""
+        answers = [each for at, each in self.wires[place[0]].arrived if at == place[1]]
+        if not answers or not isinstance(answers[-1], QueueDeclareOk):
+            return
+        name = answers[-1].queue
+        if not declared.queue and name not in self._observer.names.values():
+            self._observer.names[f"{SERVER_NAMED}{len(self._observer.names) + 1}"] = name
+        if declared.exclusive and not declared.passive:
+            self.owners[name] = place[0]
+
+    def may_choose(self) -> bool:
+        """Whether a step has closed a connection in such a way that RabbitMQ may do this or that; ask before `renew`.
+
+        The channels of a connection end one after the other. What the first held returns to its queue, and may go to
+        a consumer of one that is yet to end, from where it returns again: more than once, and in another order.
+        """
+        closed = [connection for connection, wire in enumerate(self.wires) if not wire.is_open]
+        for connection in closed:
+            places = [(connection, channel) for channel in CHANNELS]
+            busy = [place for place in places if self.held[place] or self.consumers[place]]
+            if len(busy) > 1 and any(self.consumers[place] for place in busy):
+                return True
+        return False
+
+    def is_interleaved(self, found: Observation, expected: Observation) -> bool:
+        """Whether two observations differ in nothing but whose delivery came first to a channel, of several queues.
+
+        Each queue is a process of its own: nobody knows which is faster.
+        """
+        return found.arrived != expected.arrived and self._by_queue(found) == self._by_queue(expected)
+
+    def _by_queue(self, observation: Observation) -> tuple[object, ...]:
+        parts: dict[tuple[Place, str], list[str]] = {}
+        for place, lines in observation.arrived.items():
+            for line in lines:
+                delivery = re.match(r"BasicDeliver\(consumer_tag='([^']*)', delivery_tag=\d+", line)
+                consumer = self.consumers.get(place, {}).get(delivery[1]) if delivery else None
+                queue = consumer.queue if consumer else ""
+                parts.setdefault((place, queue), []).append(line[delivery.end() :] if delivery else line)
+        return parts, observation.confirmed, observation.refused, observation.queues
+
+    def renew(self, observation: Observation) -> None:
+        """Open again what the step has closed."""
+        closed = [connection for connection, wire in enumerate(self.wires) if not wire.is_open]
+        for connection in closed:
+            self.wires[connection] = self._open_wire(connection)
+        for (connection, channel), lines in observation.arrived.items():
+            if channel and connection not in closed and self._is_closed(lines):
+                self._reopen(connection, channel)
+
+    @staticmethod
+    def _is_closed(lines: list[str]) -> bool:
+        return any(line.startswith("ChannelClose") for line in lines)
+
+    def _reopen(self, connection: int, channel: int) -> None:
+        wire = self.wires[connection]
+        wire.call(channel, ChannelOpen())
+        wire.arrived.remove((channel, methods.ChannelOpenOk()))
+        self._forget((connection, channel))
+
+    def name_of(self, called: str) -> str:
+        """The name of what the program calls so."""
+        return self._observer.names.get(called, called)
+
+    def called(self, name: str) -> str:
+        """What the program calls a queue."""
+        return {name: called for called, name in self._observer.names.items()}.get(name, name)
+
+    def _ask(self, name: str) -> tuple[int, int] | None:
+        """A queue's (ready messages, consumers); None where there is none."""
+        wire = self.wires[self.owners.get(name, 0)]
+        if not wire.is_open:  # what the step has closed is opened again only when all is read
+            wire = next(each for each in self.wires if each.is_open)
+        wire.call(MONITOR, QueueDeclare(name, passive=True))
+        answer: Any = next(each for at, each in reversed(wire.arrived) if at == MONITOR)
+        if isinstance(answer, QueueDeclareOk):
+            return answer.message_count, answer.consumer_count
+        wire.call(MONITOR, ChannelOpen())
+        return None if answer.reply_code == NOT_FOUND else STILL_LOCKED
+
+
+class FakeSide(Side):
+    """fakeamqp, on a broker of its own."""
+
+    def __init__(self, version: str, vhost: str) -> None:
+        self.broker = fakeamqp.Broker(version=version, vhosts=[vhost])
+        self.vhost = vhost
+        parameters = pika.ConnectionParameters(virtual_host=vhost, heartbeat=0)
+        super().__init__(lambda: self.broker.connect(parameters))
+        self.queues: dict[str, tuple[int, int]] = {}
+        """What the last observation found in the queues."""
+
+    def observe(self, step: Step) -> Observation:
+        """What a step has brought; it has run to its end."""
+        observation = Observation()
+        self.read(observation, step)
+        self.broker.advance(BETWEEN_STEPS)
+        self.read(observation, step)
+        answers = {self.called(name): self._ask(name) for name in self.broker.vhost(self.vhost).queues}
+        self.queues = observation.queues = {called: answer for called, answer in answers.items() if answer is not None}
+        observation.is_free = self.may_choose()
+        self.renew(observation)
+        return observation
+
+
+class RealSide(Side):
+    """A real broker; `connect` opens connections to the virtual host where programs run."""
+
+    def __init__(self, connect: Connect) -> None:
+        super().__init__(connect)
+        self._known: set[str] = set()
+
+    def observe(self, step: Step, expected: Observation, patience: float) -> Observation:
+        """What a step has brought, once that is as expected, or has not been so for `patience` seconds.
+
+        Most comes with the step's own answer or the round trip after it. The rest is asked for again and again: a
+        queue is a process of its own, and a quorum queue moves on when its log does.
+        """
+        observation = Observation()
+        deadline = time.monotonic() + patience
+        while True:
+            observation.queues = self._ask_queues(expected)
+            self.read(observation, step)
+            if observation == expected or self.is_interleaved(observation, expected) or time.monotonic() > deadline:
+                break
+        self.renew(observation)
+        return observation
+
+    def _ask_queues(self, expected: Observation) -> dict[str, tuple[int, int]]:
+        """What the queues say that are expected, and those that were there before."""
+        found = {}
+        for called in sorted(self._known | set(expected.queues)):
+            answer = self._ask(self.name_of(called))
+            if answer is not None:
+                found[called] = answer
+        self._known = set(found) | set(expected.queues)
+        return found

@@ -1,0 +1,54 @@
+"""Programs as values: a list of steps, each of which prints as the Python that makes it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fakeamqp.spec.methods import Method
+
+CONNECTIONS = (0, 1)
+CHANNELS = (1, 2)
+PLACES = tuple((connection, channel) for connection in CONNECTIONS for channel in CHANNELS)
+"""Where a step may be made: connection and channel number."""
+
+SERVER_NAMED = "?"
+"""`?1`, `?2`, ... stand for the queues that the broker named, in the order of their making."""
+
+
+class Step(NamedTuple):
+    """One method that a program sends on one of its channels.
+
+    `held` says which delivery an ack, nack or reject means, counted from the oldest that the channel has not settled;
+    None means the method's own delivery tag. A step that means a delivery where none is held is left out. So a
+    program keeps its sense when steps before are taken away.
+    """
+
+    connection: int
+    channel: int
+    method: Method
+    held: int | None = None
+
+    def __repr__(self) -> str:
+        held = "" if self.held is None else f", held={self.held}"
+        return f"Step({self.connection}, {self.channel}, {brief(self.method)}{held})"
+
+
+Program = tuple[Step, ...]
+
+
+def printed(program: Program) -> str:
+    """The program as Python, one line for each step."""
+    return "\n".join(["program = (", *(f"    {step!r}," for step in program), ")"])
+
+
+def brief(record: object) -> str:
+    """A record as Python, without the fields that are as by default."""
+    kind = type(record)
+    plain = kind()
+    fields = [(name, getattr(record, name)) for name in kind.__slots__]  # type: ignore[attr-defined]
+    said = [
+        f"{name}={brief(value) if name == 'properties' else repr(value)}"
+        for name, value in fields
+        if value != getattr(plain, name)
+    ]
+    return f"{kind.__name__}({', '.join(said)})"

@@ -1,0 +1,105 @@
+"""Random programs bring the same on fakeamqp and on a real broker; and the comparison can tell brokers apart."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pika
+import pytest
+
+import fakeamqp
+from fakeamqp.spec.methods import BasicGet, BasicPublish, ExchangeDeclare, QueueDeclare
+from fakeamqp.spec.properties import BasicProperties
+from tests.model.differential.compare import Comparison, compare, shrunk
+from tests.model.differential.generator import STEP_KINDS, generate
+from tests.model.differential.runner import Runner
+from tests.model.differential.sides import FakeSide, RealSide
+from tests.model.differential.steps import Program, Step, printed
+from tests.target import RealTarget
+
+PROGRAMS = 100
+STEPS = 50
+BATCHES = 10
+VHOST = "differential"
+VERSIONS = ("3.10", "4.0")
+
+
+@pytest.fixture
+def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
+    """A runner on the real broker that --rabbitmq names."""
+    if not request.config.getoption("--rabbitmq"):
+        pytest.skip("give --rabbitmq to compare with a real broker")
+    target: RealTarget = request.getfixturevalue("real_target")
+    with contextlib.closing(Runner(target)) as runner:
+        yield runner
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_random_programs_bring_the_same_on_a_real_broker(runner: Runner, batch: int) -> None:
+    size = PROGRAMS // BATCHES
+    for seed in range(batch * size, (batch + 1) * size):
+        found = runner.run(runner.generate(seed, STEPS)).disagreement
+        assert found is None, f"seed {seed}: {shrunk(found, runner.run_shrinking)}"
+
+
+def between_fakes(program: Program, version: str, other_version: str) -> Comparison:
+    """Run a program on two fakes, of which one takes the real broker's place."""
+    other = fakeamqp.Broker(version=other_version, seed=1, vhosts=[VHOST])
+    parameters = pika.ConnectionParameters(virtual_host=VHOST, heartbeat=0)
+    with (
+        contextlib.closing(FakeSide(version, VHOST)) as fake,
+        contextlib.closing(RealSide(lambda: other.connect(parameters))) as real,
+    ):
+        return compare(program, fake, real, patience=0)
+
+
+def program_of(seed: int, version: str) -> Program:
+    with contextlib.closing(FakeSide(version, VHOST)) as fake:
+        return generate(seed, STEPS, fake)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_broker_agrees_with_another_of_its_version(version: str) -> None:
+    for seed in range(5):
+        comparison = between_fakes(program_of(seed, version), version, version)
+        assert comparison.disagreement is None, str(comparison.disagreement)
+        assert comparison.steps
+
+
+def test_a_difference_is_seen_and_made_small() -> None:
+    program = (
+        Step(1, 1, QueueDeclare("q1")),
+        Step(0, 1, QueueDeclare("q2", durable=True)),
+        Step(0, 2, BasicPublish("", "q1", properties=BasicProperties(headers={"b": 1, "a": 2}), body=b"1")),
+        Step(0, 2, BasicPublish("", "q2", body=b"2")),
+        Step(1, 2, BasicGet("q1")),
+        Step(1, 2, BasicGet("q2")),
+        Step(1, 2, ExchangeDeclare("e1", "wrong")),
+    )
+    found = between_fakes(program, "3.10", "4.0").disagreement
+    assert found is not None
+    assert found.step == program[4]
+    small = shrunk(found, lambda smaller: between_fakes(smaller, "3.10", "4.0"))
+    assert small.program == (program[0], program[2])  # the queue's content shows it at the end
+    assert "headers={'b': 1, 'a': 2}" in str(small)
+    assert "RabbitMQ: (0, 1) BasicGetOk(delivery_tag=1, routing_key='q1', properties=BasicProperties(headers={'a'" in (
+        str(small)
+    )
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_seed_gives_the_same_program_again(version: str) -> None:
+    assert printed(program_of(7, version)) == printed(program_of(7, version))
+
+
+def test_a_program_prints_as_python_that_makes_it() -> None:
+    program = program_of(3, "4.0")
+    scope: dict[str, object] = {**vars(fakeamqp.spec.methods), "BasicProperties": BasicProperties, "Step": Step}  # type: ignore[attr-defined]
+    exec(printed(program), scope)
+    assert scope["program"] == program
+
+
+def test_programs_make_every_kind_of_step() -> None:
+    made = {type(step.method).__name__ for seed in range(30) for step in program_of(seed, "4.0")}
+    assert len(made) >= len({drawing.__name__ for _, drawing in STEP_KINDS}) - 6
