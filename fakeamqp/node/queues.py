@@ -253,6 +253,8 @@ class Queue:
                 if self.is_quorum and not consumer.can_take():
                     self.consumers.park(consumer)
             effects.append(Deliver(consumer, entry))
+        if self.is_quorum and len(effects) > 1:
+            effects.sort(key=self._turn_to_be_sent)
         if self.is_limited and not self.settings.rejects:
             effects += self._excess()
             head = backlog.head()
@@ -261,6 +263,13 @@ class Queue:
         if self.fact.auto_delete and self.had_consumer and not (self.consumers or self.is_deleted):
             effects.append(Unused())
         return effects
+
+    def _turn_to_be_sent(self, effect: Effect) -> tuple[int, str]:
+        """What becomes ready at once in a quorum queue is sent consumer by consumer (observed)."""
+        if not isinstance(effect, Deliver):
+            return (0, "")
+        consumer = effect.consumer
+        return (0, consumer.tag) if self.profile.quorum_sorts_consumers_by_tag else (consumer.number, "")
 
     def _excess(self) -> list[Effect]:
         """Heads go until the queue is as short as it must be."""

@@ -1,4 +1,4 @@
-"""What random programs have shown on real brokers and fakeamqp does not do yet."""
+"""In which order a quorum queue sends what becomes ready at once."""
 
 from __future__ import annotations
 
