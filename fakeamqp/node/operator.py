@@ -133,10 +133,13 @@ def set_topic_permissions(node: Node, user: str, exchange: str, write: str, read
     node.commit(TopicPermissionFact(user, vhost, exchange, write, read))
 
 
-def set_policy(node: Node, policy: PolicyFact) -> None:
-    """A policy holds from now on, instead of the one of its name; whatever it governs takes it at once."""
+def set_policy(node: Node, policy: PolicyFact, *, let_pass: tuple[str, ...] = ()) -> None:
+    """A policy holds from now on, instead of the one of its name; whatever it governs takes it at once.
+
+    `let_pass` are keys of plugins that it may name though they change nothing.
+    """
     vhost = existing_vhost(node, policy.vhost)
-    errors = policy_errors(policy, node.profile)
+    errors = policy_errors(policy, node.profile, let_pass)
     if errors:
         raise validation_failed(errors)
     if vhost.policies.find(policy.name, is_operator=policy.is_operator) != policy:

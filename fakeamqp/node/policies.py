@@ -90,6 +90,12 @@ def _smaller(field: str, first: Any, second: Any, profile: Profile) -> Any:
     return min(first, second)
 
 
+def set_for(queue: Queue) -> Table:
+    """What is set for a queue, by arguments or policies, under the arguments' names without x-."""
+    found = {key: getattr(queue.settings, field) for key, field in FIELDS.items()}
+    return {key: value for key, value in found.items() if value is not None and value is not False}
+
+
 def govern_queue(node: Node, queue: Queue) -> None:
     """Find a queue's policies; where they are others than before, the queue takes its new settings at once."""
     policies = node.vhosts[queue.fact.vhost].policies

@@ -127,17 +127,20 @@ CHOICES_OF_APPLY_TO = {
 """By whether types of queue may be named, which adds two spaces too."""
 
 
-def policy_errors(policy: PolicyFact, profile: Profile) -> list[str]:
-    """What is wrong with a policy. Raises UnsupportedFeature for what would have an effect that it cannot have here."""
+def policy_errors(policy: PolicyFact, profile: Profile, let_pass: tuple[str, ...] = ()) -> list[str]:
+    """What is wrong with a policy, but for the keys of plugins to let pass.
+
+    Raises UnsupportedFeature for keys that would have an effect which they cannot have here.
+    """
     return [
-        *_definition_errors(policy, profile),
+        *_definition_errors(policy, profile, let_pass),
         *_apply_to_errors(policy.apply_to, profile),
         *pattern_errors("pattern", policy.pattern),
         *number_errors("priority", policy.priority),
     ]
 
 
-def _definition_errors(policy: PolicyFact, profile: Profile) -> Iterator[str]:
+def _definition_errors(policy: PolicyFact, profile: Profile, let_pass: tuple[str, ...]) -> Iterator[str]:
     definition: Any = policy.definition
     if not isinstance(definition, dict):
         yield f"definition must be a dictionary: {erlang.json(definition)}"
@@ -145,11 +148,11 @@ def _definition_errors(policy: PolicyFact, profile: Profile) -> Iterator[str]:
         yield "no policy provided"
     else:
         for key in SHARDING_KEYS:
-            if key in definition and not policy.is_operator:
+            if key in definition and not policy.is_operator and key not in let_pass:
                 raise UnsupportedFeature(f"policy {policy.name!r}: fakeamqp does not shard; leave {key!r} out")
         known = [row for row in POLICY_KEYS if _is_known(row.key, policy, profile)]
         error = next((each for row in known for each in _value_errors(row, definition, profile)), None)
-        unknown = {key: definition[key] for key in definition if key not in {row.key for row in known}}
+        unknown = {key: definition[key] for key in definition if key not in {row.key for row in known} | {*let_pass}}
         if error is not None:
             yield error
         elif unknown:

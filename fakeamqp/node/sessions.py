@@ -60,12 +60,17 @@ CAPABILITIES = (
 )
 
 
+def cluster_name(node: Node) -> str:
+    """What the cluster is called: as its node, unless imported definitions say otherwise."""
+    parameter = node.global_parameters.get("cluster_name")
+    return NODE_NAME if parameter is None else str(parameter.value)
+
+
 def start(node: Node, connection: Connection) -> None:
     """The protocol header has arrived."""
-    cluster_name = node.global_parameters.get("cluster_name")
     properties: dict[str, Any] = {
         "capabilities": dict.fromkeys(CAPABILITIES, True),
-        "cluster_name": NODE_NAME if cluster_name is None else cluster_name.value,
+        "cluster_name": cluster_name(node),
         "copyright": "Copyright (c) 2007-2024 Broadcom Inc and/or its subsidiaries",
         "information": "Licensed under the MPL 2.0. Website: https://rabbitmq.com",
         "platform": f"Erlang/OTP {node.profile.erlang_version}",

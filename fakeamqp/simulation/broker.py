@@ -16,7 +16,7 @@ from fakeamqp.simulation.chance import SeededChooser, generated_name
 from fakeamqp.simulation.clock import Clock, to_us
 from fakeamqp.simulation.custom_exchanges import RoutingFunction, matchings
 from fakeamqp.simulation.network import Stream
-from fakeamqp.simulation.operating import OperatorCommands
+from fakeamqp.simulation.operating import Definitions, OperatorCommands
 from fakeamqp.simulation.snapshots import (
     BindingSnapshot,
     ConsumerSnapshot,
@@ -44,6 +44,7 @@ class SimulatedBroker(OperatorCommands):
         vhosts: Iterable[str] = ("/",),
         users: Mapping[str, str] | None = None,
         exchange_types: Mapping[str, RoutingFunction] | None = None,
+        definitions: Definitions | None = None,
         sync_interval: float = 0.0,
         trace_limit: int | None = 1000,
     ) -> None:
@@ -71,6 +72,8 @@ class SimulatedBroker(OperatorCommands):
         self._connection_numbers = itertools.count(1)
         self._boot()
         self._furnish(vhosts, users or {})
+        if definitions is not None:
+            self.import_definitions(definitions)
         self.trace.clear()
 
     def _furnish(self, vhosts: Iterable[str], users: Mapping[str, str]) -> None:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import json
+import os
+import threading
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fakeamqp.node import operator
+from fakeamqp.node.definition_export import export_definitions
+from fakeamqp.node.definitions import import_definitions
 from fakeamqp.node.facts import PolicyFact
+from fakeamqp.node.importing import ImportReport
+from fakeamqp.node.node import Node
+from fakeamqp.spec.errors import Misuse, UnsupportedDefinitions
+
+Definitions: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str]"
 
 
 class OperatorCommands:
     """A part of the broker that a user holds."""
 
     if TYPE_CHECKING:
+        lock: threading.RLock
 
         def _operate(self, name: str, command: Callable[..., None], *arguments: Any) -> None: ...
+
+        def _running_node(self, purpose: str) -> Node: ...
 
     def set_policy(
         self,
@@ -79,6 +94,52 @@ class OperatorCommands:
     def clear_user_limits(self, user: str, limit: str) -> None:
         """One of a user's limits, or "all", holds no longer."""
         self._operate("clear_user_limits", operator.clear_user_limits, user, limit)
+
+    def import_definitions(self, definitions: Definitions, vhost: str | None = None) -> ImportReport:
+        """Make what definitions say, as RabbitMQ's management plugin and rabbitmqctl export them.
+
+        - definitions: the JSON object, or the path of a file that holds it
+        - vhost: where to put definitions of a single virtual host
+
+        What exists already stays as it is, but for users, permissions and policies, which are replaced. What
+        fakeamqp cannot honour, such as shovels, is left out, named in the report's `unsupported` and in a warning,
+        UnsupportedDefinitions; what RabbitMQ itself ignores is named in the report's `ignored`. Raises Misuse, a
+        ValueError, for what RabbitMQ refuses; what was imported before that stays, as it does there.
+        """
+        reports: list[ImportReport] = []
+
+        def command(node: Node, where: str | None) -> None:
+            try:
+                reports.append(import_definitions(node, _read(definitions), where))
+            finally:
+                node.finish_turn()
+
+        self._operate("import_definitions", command, vhost)
+        (report,) = reports
+        if report.unsupported:
+            warnings.warn(
+                f"fakeamqp has left out of the definitions: {'; '.join(report.unsupported)}",
+                UnsupportedDefinitions,
+                stacklevel=2,
+            )
+        return report
+
+    def export_definitions(self, vhost: str | None = None) -> dict[str, Any]:
+        """All that is needed to make this broker, or one virtual host, elsewhere, as RabbitMQ's JSON has it.
+
+        Passwords are hashed; exclusive queues are left out. Raises Misuse if there is no such virtual host.
+        """
+        with self.lock:
+            return export_definitions(self._running_node("export_definitions"), vhost)
+
+
+def _read(definitions: Definitions) -> Any:
+    if not isinstance(definitions, str | os.PathLike):
+        return definitions
+    try:
+        return json.loads(Path(definitions).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Misuse(f"{os.fspath(definitions)} holds no JSON: {error}") from None
 
 
 def _plain(mapping: Any) -> Any:
