@@ -64,10 +64,6 @@ def _add_global_parameter(node: Node, fact: GlobalParameterFact) -> None:
     node.global_parameters[fact.name] = fact
 
 
-def _remove_global_parameter(node: Node, fact: GlobalParameterFact) -> None:
-    del node.global_parameters[fact.name]
-
-
 def _add_user(node: Node, fact: UserFact) -> None:
     node.access.users[fact.name] = fact
 
@@ -138,7 +134,6 @@ RETRACT: dict[type, Callable[[Node, Any], None]] = {
     VirtualHostFact: _remove_vhost,
     VirtualHostLimitsFact: _remove_limits,
     PolicyFact: _remove_policy,
-    GlobalParameterFact: _remove_global_parameter,
     UserFact: _remove_user,
     PermissionFact: _remove_permission,
     TopicPermissionFact: _remove_topic_permission,

@@ -6,7 +6,7 @@ from typing import Any
 
 from fakeamqp.node import operator
 from fakeamqp.node.facts import UserFact, VirtualHostFact
-from fakeamqp.node.importing import Import, text
+from fakeamqp.node.importing import Import, flag, text
 from fakeamqp.node.limits import USER_LIMITS
 from fakeamqp.node.parameters import limits_errors, validation_failed
 from fakeamqp.node.passwords import ALGORITHMS, DEFAULT_ALGORITHM, decoded
@@ -61,8 +61,6 @@ def import_vhost(run: Import, entry: dict[str, Any]) -> None:
     operator.assert_queue_type(default)
     if known is not None and (default is None or not run.node.profile.imports_default_queue_type):
         default = known.fact.default_queue_type
-    if entry.get("tracing"):
-        run.unsupported.append(f"virtual host {name!r}: tracing")
     run.node.commit(
         VirtualHostFact(
             name,
@@ -71,6 +69,8 @@ def import_vhost(run: Import, entry: dict[str, Any]) -> None:
             default,
         )
     )
+    if "tracing" in entry:
+        run.node.vhosts[name].is_traced = flag(entry, "tracing", False)
 
 
 def import_permission(run: Import, entry: dict[str, Any]) -> None:

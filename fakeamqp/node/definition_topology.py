@@ -6,8 +6,6 @@ from typing import Any
 
 from fakeamqp.node import erlang
 from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.exchange_methods import check_type
-from fakeamqp.node.exchange_types import validate_headers_binding
 from fakeamqp.node.exchanges import exchange_named
 from fakeamqp.node.facts import BindingFact, ExchangeFact, QueueFact
 from fakeamqp.node.importing import Import, arguments_of, flag, refusal, text
@@ -60,7 +58,7 @@ def import_exchange(run: Import, entry: dict[str, Any]) -> None:
         arguments_of(entry),
     )
     try:
-        check_type(run.node, kind)
+        run.node.exchange_types.find(kind).check_arguments(fact.arguments)
     except UnsupportedFeature as error:
         run.unsupported.append(f"{where}: {error}")
         run.missing[vhost.name, Destination("exchange", name)] = None
@@ -116,7 +114,7 @@ def import_binding(run: Import, entry: dict[str, Any]) -> None:
     # RabbitMQ takes a key that is not there for the atom undefined, and so do messages that carry this word.
     binding = Binding(source.name, destination, entry.get("routing_key", "undefined"), arguments_of(entry))
     where = f"binding of {destination.kind} '{destination.name}' to {exchange_named(source.name, vhost.name)}"
-    wrong = None if not source.name else _wrong_with(vhost, source, binding)
+    wrong = None if not source.name else _wrong_with(run, vhost, source, binding)
     if any((vhost.name, end) in run.missing for end in (source, destination)):
         run.unsupported.append(where)
     elif wrong is not None and run.node.profile.refuses_bad_bindings_in_imports:
@@ -127,15 +125,17 @@ def import_binding(run: Import, entry: dict[str, Any]) -> None:
         run.node.commit(BindingFact(vhost.name, binding))
 
 
-def _wrong_with(vhost: VirtualHost, source: Destination, binding: Binding) -> str | None:
+def _wrong_with(run: Import, vhost: VirtualHost, source: Destination, binding: Binding) -> str | None:
     missing = [end for end in (source, binding.destination) if not vhost.has(end)]
     if missing:
         where = erlang.json(vhost.name)
         told = [f"{{not_found,{{resource,{where},{end.kind},{erlang.json(end.name)}}}}}" for end in missing]
         return f"{{resources_missing,[{','.join(told)}]}}"
-    if vhost.exchanges[source.name].fact.type == "headers":
-        try:
-            validate_headers_binding(binding.arguments)
-        except SoftError as error:
-            return f"binding_invalid: {error.explanation}"
+    exchange = vhost.exchanges[source.name].fact
+    kind, name = binding.destination
+    end = vhost.queues[name] if kind == "queue" else vhost.exchanges[name]
+    try:
+        run.node.exchange_types.find(exchange.type).check_binding(exchange, binding, end)
+    except SoftError as error:
+        return f"binding_invalid: {error.explanation}"
     return None

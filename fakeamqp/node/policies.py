@@ -96,14 +96,17 @@ def set_for(queue: Queue) -> Table:
     return {key: value for key, value in found.items() if value is not None and value is not False}
 
 
-def govern_queue(node: Node, queue: Queue) -> None:
-    """Find a queue's policies; where they are others than before, the queue takes its new settings at once."""
+def govern_queue(node: Node, queue: Queue) -> bool:
+    """Find a queue's policies; where they are others than before, the queue takes its new settings at once.
+
+    Returns whether they are others.
+    """
     policies = node.vhosts[queue.fact.vhost].policies
     kind = queue.declared.queue_type
     policy = policies.matching(kind, queue.name, is_operator=False)
     operator = policies.matching(kind, queue.name, is_operator=True)
     if policy is queue.policy and operator is queue.operator_policy:
-        return
+        return False
     queue.policy = policy
     queue.operator_policy = operator
     settings = effective_settings(queue, policy, operator)
@@ -116,6 +119,7 @@ def govern_queue(node: Node, queue: Queue) -> None:
     renew_lease(node, queue)
     if queue.backlog:
         node.touch(queue)
+    return True
 
 
 def govern_exchange(node: Node, exchange: Exchange) -> None:
@@ -133,8 +137,7 @@ def govern_exchange(node: Node, exchange: Exchange) -> None:
 def govern_everything(node: Node, name: str) -> None:
     """A virtual host's policies have changed."""
     vhost = node.vhosts[name]
-    for queue in list(vhost.queues.values()):
-        govern_queue(node, queue)
+    vhost.policies.newly_governed = [each.fact for each in list(vhost.queues.values()) if govern_queue(node, each)]
     for exchange in vhost.exchanges.values():
         govern_exchange(node, exchange)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from fakeamqp.node.facts import PolicyFact
+from fakeamqp.node.facts import PolicyFact, QueueFact
 from fakeamqp.node.profile import MIRRORING_KEYS, Profile
 
 EXCHANGE = "exchange"
@@ -55,6 +55,8 @@ class Policies:
             "stream": frozenset(STREAM_LACKS),
             EXCHANGE: frozenset(),
         }
+        self.newly_governed: list[QueueFact] = []
+        """The queues whose policies the last change has changed."""
         self._facts: dict[tuple[bool, str], PolicyFact] = {}
         self._candidates: dict[tuple[bool, str], list[tuple[re.Pattern[str], PolicyFact]]] = {}
 

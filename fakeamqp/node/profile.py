@@ -106,6 +106,8 @@ class Profile(Record, frozen=True):
     """Whether imported queues, and virtual hosts that exist, take the default queue type."""
     refuses_bad_bindings_in_imports: bool
     """Whether an imported binding that cannot be is refused, or left out."""
+    limits_event_names_vhost: bool
+    """Whether the event vhost.limits.set tells of which virtual host."""
 
 
 LIMITS_BY_OPERATOR = (
@@ -177,6 +179,7 @@ PROFILES: dict[str, Profile] = {
         names_user_of_channel_limit=True,
         imports_default_queue_type=False,
         refuses_bad_bindings_in_imports=False,
+        limits_event_names_vhost=False,
     ),
     "4.0": Profile(
         version="4.0",
@@ -227,6 +230,7 @@ PROFILES: dict[str, Profile] = {
         names_user_of_channel_limit=False,
         imports_default_queue_type=True,
         refuses_bad_bindings_in_imports=True,
+        limits_event_names_vhost=True,
     ),
 }
 

@@ -31,11 +31,11 @@ class VirtualHost:
         self._bindings_to: dict[Destination, dict[Binding, None]] = {}
         self._routes: dict[tuple[str, str], tuple[Queue, ...]] = {}
         for exchange, kind, internal in PREDECLARED_EXCHANGES:
-            fact = ExchangeFact(name, exchange, kind, True, False, internal, {})
-            self.add_exchange(Exchange(fact, types.make_index(fact)))
+            predeclared = ExchangeFact(name, exchange, kind, True, False, internal, {})
+            self.add_exchange(Exchange(predeclared, types.make_index(predeclared)))
         if name == EVENT_VHOST:
-            fact = ExchangeFact(name, EVENT_EXCHANGE, "topic", True, False, True, {})
-            self.add_exchange(Exchange(fact, types.make_index(fact)))
+            predeclared = ExchangeFact(name, EVENT_EXCHANGE, "topic", True, False, True, {})
+            self.add_exchange(Exchange(predeclared, types.make_index(predeclared)))
 
     def exchange(self, name: str) -> Exchange:
         """The exchange; raises 404 if there is none."""
