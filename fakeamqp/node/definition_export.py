@@ -56,7 +56,7 @@ def _about_vhost(node: Node, vhost: VirtualHost) -> Definition:
         "rabbitmq_definition_format": "single_virtual_host",
         "original_vhost_name": vhost.name,
         "explanation": f"Definitions of virtual host '{vhost.name}'",
-        **{key: value for key, value in _vhost(node, vhost.fact).items() if key != "name"},
+        **{key: value for key, value in _vhost(node, vhost.fact).items() if key not in ("name", "tags")},
         "limits": {} if vhost.limits is None else _json(vhost.limits.limits),
     }
 
