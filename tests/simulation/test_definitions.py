@@ -88,12 +88,14 @@ def test_an_imported_shop_is_open(version: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_what_rabbitmqctl_exports_of_operator_policies_is_refused_as_rabbitmq_refuses_it(version: str) -> None:
+def test_what_rabbitmqctl_exports_is_refused_where_rabbitmq_refuses_it(version: str) -> None:
+    # It spoils the definitions of operator policies, and leaves out an exclusive queue but not its binding.
     definitions = exported(version, "-ctl")
     broker = Broker(version=version)
     with pytest.raises(Misuse, match=r"definition must be a dictionary(?s:.)*\(shop/operator_policy/op\)"):
         broker.import_definitions(definitions)
     definitions["parameters"] = [each for each in definitions["parameters"] if each["component"] == "vhost-limits"]
+    definitions["bindings"] = [each for each in definitions["bindings"] if each["destination"] != "mine"]
     broker.import_definitions(definitions)
     assert broker.vhost("shop").queue("orders").settings["max-length"] == 50
     broker.check()
