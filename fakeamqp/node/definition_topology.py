@@ -89,9 +89,6 @@ def import_queue(run: Import, entry: dict[str, Any]) -> None:
         check_arguments(fact, run.node.profile)
         if not run.node.profile.checks_room_for_queue_first:
             assert_room_for_queue(vhost, name)  # a limit may have been imported just now
-    except UnsupportedFeature as error:
-        run.unsupported.append(str(error))
-        run.missing[vhost.name, Destination("queue", name)] = None
     except SoftError as error:
         run.ignored.append(f"{where}: {error.explanation}")
     else:

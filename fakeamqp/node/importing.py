@@ -31,7 +31,7 @@ class Import:
         self.unsupported: list[str] = []
         self.ignored: list[str] = []
         self.missing: dict[tuple[str, Destination], None] = {}
-        """Queues and exchanges that were left out as unsupported: their bindings are, too."""
+        """Exchanges that were left out as unsupported: their bindings are, too."""
         self._vhost = vhost
 
     def vhost_of(self, entry: dict[str, Any]) -> VirtualHost:
