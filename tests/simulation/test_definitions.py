@@ -99,7 +99,6 @@ def test_what_rabbitmqctl_exports_is_refused_where_rabbitmq_refuses_it(version: 
     if version == "4.0":
         with pytest.raises(Misuse, match="resources_missing"):
             broker.import_definitions(definitions)
-    left_out = ("mine", "hidden")
     lost = {"mine", "hidden"}
     definitions["bindings"] = [
         each for each in definitions["bindings"] if not {each["source"], each["destination"]} & lost
