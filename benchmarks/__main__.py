@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import direct, memory, pika_door, plot, real, startup, topic
+from benchmarks import direct, memory, pika_door, plot, policies, real, startup, topic
 from benchmarks.timing import Figure, table
 
-GROUPS = ("direct", "pika", "real", "topic", "memory", "startup")
+GROUPS = ("direct", "pika", "real", "topic", "policies", "memory", "startup")
 
 
 def _arguments() -> argparse.Namespace:
@@ -36,6 +36,7 @@ def main() -> int:
         "direct": direct.figures,
         "pika": pika_door.figures,
         "topic": topic_figures,
+        "policies": policies.figures,
         "memory": memory.figures,
         "startup": startup.figures,
     }

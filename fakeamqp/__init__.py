@@ -15,17 +15,27 @@ if TYPE_CHECKING:
     from fakeamqp.broker import Broker
     from fakeamqp.node.topic import topic_matches
     from fakeamqp.simulation.waiting import Deadlock
-    from fakeamqp.spec.errors import FakeamqpError, Misuse, UnsupportedFeature
+    from fakeamqp.spec.errors import FakeamqpError, Misuse, UnsupportedDefinitions, UnsupportedFeature
 
 __version__ = "0.1.0"
 
-__all__ = ["Broker", "Deadlock", "FakeamqpError", "Misuse", "UnsupportedFeature", "__version__", "topic_matches"]
+__all__ = [
+    "Broker",
+    "Deadlock",
+    "FakeamqpError",
+    "Misuse",
+    "UnsupportedDefinitions",
+    "UnsupportedFeature",
+    "__version__",
+    "topic_matches",
+]
 
 _HOMES = {
     "Broker": "fakeamqp.broker",
     "Deadlock": "fakeamqp.simulation.waiting",
     "FakeamqpError": "fakeamqp.spec.errors",
     "Misuse": "fakeamqp.spec.errors",
+    "UnsupportedDefinitions": "fakeamqp.spec.errors",
     "UnsupportedFeature": "fakeamqp.spec.errors",
     "topic_matches": "fakeamqp.node.topic",
 }

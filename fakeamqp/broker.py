@@ -33,6 +33,8 @@ class Broker(SimulatedBroker):
       (`headers`, `priority`, `message_id`, ... as pika names them; None where the publisher gave none); it returns
       those bindings that match, in any iterable. What it raises comes out of the call that made the message move, and
       Misuse does if it returns anything else. It is asked for every message, so it may have a state of its own
+    - definitions: what RabbitMQ has exported, as a JSON object or the path of a file: virtual hosts, users, queues,
+      exchanges, bindings, policies; see `import_definitions`
     - sync_interval: seconds for which message records may wait for the disk. With 0 a message is safe as soon as
       it is published; otherwise confirms come later, and a crash loses part of what was not yet safe
     - trace_limit: how many of the last events `trace` keeps; None keeps all

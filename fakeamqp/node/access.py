@@ -6,8 +6,10 @@ import re
 from functools import lru_cache
 
 from fakeamqp.node.facts import PermissionFact, TopicPermissionFact, UserFact
+from fakeamqp.node.passwords import is_password_of
 from fakeamqp.node.profile import Profile
 from fakeamqp.spec.errors import access_refused
+from fakeamqp.spec.tables import EMPTY_TABLE, Table
 
 DEFAULT_EXCHANGE_ALIAS = "amq.default"
 """The name under which permissions know the default exchange."""
@@ -26,7 +28,12 @@ class Access:
     def authenticate(self, name: str, password: str) -> bool:
         """Whether this is a user's password."""
         user = self.users.get(name)
-        return user is not None and user.password == password
+        return user is not None and is_password_of(user, password)
+
+    def limits(self, name: str) -> Table:
+        """What limits a user, who may be gone by now."""
+        user = self.users.get(name)
+        return EMPTY_TABLE if user is None else user.limits
 
     def may_enter(self, user: str, vhost: str) -> bool:
         """Whether a user has any permissions, be they empty, in a virtual host."""

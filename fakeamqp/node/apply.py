@@ -9,15 +9,20 @@ from fakeamqp.node.exchanges import Exchange
 from fakeamqp.node.facts import (
     BindingFact,
     ExchangeFact,
+    GlobalParameterFact,
     PermissionFact,
+    PolicyFact,
     QueueFact,
     TopicPermissionFact,
     UserFact,
     VirtualHostFact,
+    VirtualHostLimitsFact,
 )
 from fakeamqp.node.journal import Journal, QueueStore
 from fakeamqp.node.late_delivery import recover_delayed
+from fakeamqp.node.lifecycle import renew_lease
 from fakeamqp.node.messages import Entry
+from fakeamqp.node.policies import govern_everything, govern_exchange, govern_queue
 from fakeamqp.node.queues import Queue
 from fakeamqp.node.survival import is_redelivered_after_restart, survives
 from fakeamqp.node.vhosts import VirtualHost
@@ -27,11 +32,36 @@ if TYPE_CHECKING:
 
 
 def _add_vhost(node: Node, fact: VirtualHostFact) -> None:
-    node.vhosts[fact.name] = VirtualHost(fact.name, node.exchange_types)
+    if fact.name in node.vhosts:
+        node.vhosts[fact.name].fact = fact
+    else:
+        node.vhosts[fact.name] = VirtualHost(fact.name, node.exchange_types, fact)
 
 
 def _remove_vhost(node: Node, fact: VirtualHostFact) -> None:
     del node.vhosts[fact.name]
+
+
+def _add_limits(node: Node, fact: VirtualHostLimitsFact) -> None:
+    node.vhosts[fact.vhost].limits = fact
+
+
+def _remove_limits(node: Node, fact: VirtualHostLimitsFact) -> None:
+    node.vhosts[fact.vhost].limits = None
+
+
+def _add_policy(node: Node, fact: PolicyFact) -> None:
+    node.vhosts[fact.vhost].policies.put(fact)
+    govern_everything(node, fact.vhost)
+
+
+def _remove_policy(node: Node, fact: PolicyFact) -> None:
+    node.vhosts[fact.vhost].policies.remove(fact)
+    govern_everything(node, fact.vhost)
+
+
+def _add_global_parameter(node: Node, fact: GlobalParameterFact) -> None:
+    node.global_parameters[fact.name] = fact
 
 
 def _add_user(node: Node, fact: UserFact) -> None:
@@ -59,7 +89,9 @@ def _remove_topic_permission(node: Node, fact: TopicPermissionFact) -> None:
 
 
 def _add_exchange(node: Node, fact: ExchangeFact) -> None:
-    node.vhosts[fact.vhost].add_exchange(Exchange(fact, node.exchange_types.make_index(fact)))
+    exchange = Exchange(fact, node.exchange_types.make_index(fact))
+    govern_exchange(node, exchange)
+    node.vhosts[fact.vhost].add_exchange(exchange)
 
 
 def _remove_exchange(node: Node, fact: ExchangeFact) -> None:
@@ -68,7 +100,9 @@ def _remove_exchange(node: Node, fact: ExchangeFact) -> None:
 
 def _add_queue(node: Node, fact: QueueFact) -> None:
     store = node.journal.store((fact.vhost, fact.name)) if survives(node, fact) else None
-    node.vhosts[fact.vhost].add_queue(Queue(fact, store, node.profile))
+    queue = Queue(fact, store, node.profile)
+    govern_queue(node, queue)
+    node.vhosts[fact.vhost].add_queue(queue)
 
 
 def _remove_queue(node: Node, fact: QueueFact) -> None:
@@ -85,6 +119,9 @@ def _remove_binding(node: Node, fact: BindingFact) -> None:
 
 APPLY: dict[type, Callable[[Node, Any], None]] = {
     VirtualHostFact: _add_vhost,
+    VirtualHostLimitsFact: _add_limits,
+    PolicyFact: _add_policy,
+    GlobalParameterFact: _add_global_parameter,
     UserFact: _add_user,
     PermissionFact: _add_permission,
     TopicPermissionFact: _add_topic_permission,
@@ -95,6 +132,8 @@ APPLY: dict[type, Callable[[Node, Any], None]] = {
 
 RETRACT: dict[type, Callable[[Node, Any], None]] = {
     VirtualHostFact: _remove_vhost,
+    VirtualHostLimitsFact: _remove_limits,
+    PolicyFact: _remove_policy,
     UserFact: _remove_user,
     PermissionFact: _remove_permission,
     TopicPermissionFact: _remove_topic_permission,
@@ -117,6 +156,7 @@ def recover(node: Node, journal: Journal) -> None:
         _recover_messages(node, queue, store, journal.was_shut_down)
         if queue.log is not None:
             queue.log.has_recovered()
+        renew_lease(node, queue)
         node.touch(queue)  # time has passed: some may have expired
     journal.was_shut_down = False
 

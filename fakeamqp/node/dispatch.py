@@ -16,6 +16,7 @@ from fakeamqp.node import (
 )
 from fakeamqp.node.connections import Connection, Phase
 from fakeamqp.node.lifecycle import end_connection
+from fakeamqp.node.limits import assert_user_may_open_channel
 from fakeamqp.spec import methods
 from fakeamqp.spec.errors import HardError, SoftError, channel_error, command_invalid
 from fakeamqp.spec.methods import (
@@ -113,6 +114,7 @@ def _dispatch_elsewhere(node: Node, connection: Connection, channel_number: int,
         _dispatch_on_closing_channel(connection, channel_number, method)
     else:
         sessions.assert_room_for_channel(connection)
+        assert_user_may_open_channel(node, connection)
         if not isinstance(method, ChannelOpen):
             raise channel_error("expected 'channel.open'")
         sessions.open_channel(node, connection, channel_number)

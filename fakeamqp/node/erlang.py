@@ -58,6 +58,22 @@ def atom(name: str) -> str:
     return name if re.fullmatch(r"[a-z][A-Za-z0-9_@]*", name) else f"'{name}'"
 
 
+def json(value: Any) -> str:
+    """A value that came as JSON, as `~p` prints it."""
+    if isinstance(value, dict):
+        return "#{" + ",".join(f"{json(key)} => {json(each)}" for key, each in sorted(value.items())) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(json, value)) + "]"
+    if value is None:
+        return "null"
+    return printed(term(value))
+
+
+def json_pairs(value: dict[str, Any]) -> str:
+    """A JSON object as RabbitMQ prints those that it takes for lists of pairs, sorted by key."""
+    return "[" + ",".join(f"{{{json(key)},{json(each)}}}" for key, each in sorted(value.items())) + "]"
+
+
 def shown(value: Any) -> str:
     """A term as a text shows it: binaries bare (`~s`), all else as `~p` does."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else printed(value)

@@ -19,13 +19,17 @@ from fakeamqp.node.facts import (
     BindingFact,
     ExchangeFact,
     Fact,
+    GlobalParameterFact,
     PermissionFact,
+    PolicyFact,
     QueueFact,
     TopicPermissionFact,
     UserFact,
     VirtualHostFact,
+    VirtualHostLimitsFact,
 )
 from fakeamqp.node.messages import Message
+from fakeamqp.node.names import NODE_NAME
 from fakeamqp.node.profile import Profile
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.tables import LongLong, Table, field_type
@@ -37,7 +41,6 @@ OPERATOR = "guest"
 """Who does what an operator does: as if through the management plugin, with the user that exists always."""
 INTERNAL = "rmq-internal"
 """Who does what nobody asked for."""
-NODE_NAME = "rabbit@localhost"
 LOOPBACK = "{0,0,0,0,0,65535,32512,1}"
 
 
@@ -59,10 +62,13 @@ def tell(node: Node, key: str, headers: Table, by: str | None) -> None:
 
 def tell_of_commit(node: Node, fact: Fact, before: Fact | None, by: str) -> None:
     """A fact holds from now on, instead of another that may have held before."""
-    if isinstance(fact, UserFact):
-        _tell_of_user(node, fact, before, by)
+    tell_otherwise = TOLD_OTHERWISE.get(type(fact))
+    if tell_otherwise is not None:
+        tell_otherwise(node, fact, before, by)
         return
     if isinstance(fact, VirtualHostFact):
+        if before is not None:
+            return
         for exchange in node.vhosts[fact.name].exchanges.values():
             tell(node, "exchange.created", _exchange(exchange.fact, node.profile), by)
     name, describe = CREATED[type(fact)]
@@ -71,19 +77,68 @@ def tell_of_commit(node: Node, fact: Fact, before: Fact | None, by: str) -> None
 
 def tell_of_retraction(node: Node, fact: Fact, by: str) -> None:
     """A fact holds no longer."""
+    if isinstance(fact, PolicyFact):
+        _tell_of_cleared_policy(node, fact, by)
+        return
+    if isinstance(fact, VirtualHostLimitsFact):
+        tell(node, "parameter.cleared", {"vhost": fact.vhost, "component": VHOST_LIMITS, "name": "limits"}, by)
     name, describe = DELETED[type(fact)]
-    tell(node, f"{name}.deleted", describe(fact, node.profile), by)
+    tell(node, name, describe(fact, node.profile), by)
 
 
-def _tell_of_user(node: Node, user: UserFact, before: Fact | None, by: str) -> None:
-    assert before is None or isinstance(before, UserFact)
+def _tell_of_user(node: Node, user: UserFact, before: UserFact | None, by: str) -> None:
     name: Table = {"name": user.name}
     if before is None:
         tell(node, "user.created", name, by)
-    elif before.password != user.password:
+    elif (before.password, before.password_hash) != (user.password, user.password_hash):
         tell(node, "user.password.changed", name, by)
     if before is None or before.tags != user.tags:
         tell(node, "user.tags.set", {"tags": list(user.tags), **name}, by)
+
+
+def _tell_of_policy(node: Node, policy: PolicyFact, _: PolicyFact | None, by: str) -> None:
+    said: Table = {
+        "pattern": policy.pattern,
+        "apply-to": policy.apply_to,
+        "priority": policy.priority,
+        "definition": policy.definition,
+    }
+    for queue in node.vhosts[policy.vhost].policies.newly_governed:
+        tell(node, "queue.policy.updated", {**_typed(queue), **said}, by)
+    tell(node, "policy.set", {"name": policy.name, "vhost": policy.vhost, **said}, by)
+
+
+def _tell_of_cleared_policy(node: Node, policy: PolicyFact, by: str) -> None:
+    for queue in node.vhosts[policy.vhost].policies.newly_governed:
+        tell(node, "queue.policy.cleared", _typed(queue), by)
+    key = "operator.policy.cleared" if policy.is_operator else "policy.cleared"
+    tell(node, key, {"name": policy.name, "vhost": policy.vhost}, by)
+
+
+def _typed(queue: QueueFact) -> Table:
+    kind = queue.arguments.get("x-queue-type", "classic")
+    return {"type": f"rabbit_{kind}_queue", "name": queue.name, "vhost": queue.vhost}
+
+
+def _tell_of_limits(node: Node, fact: VirtualHostLimitsFact, _: Fact | None, by: str) -> None:
+    where: Table = {"vhost": fact.vhost}
+    tell(node, "parameter.set", {**where, "component": VHOST_LIMITS, "name": "limits", "value": fact.limits}, by)
+    named = where if node.profile.limits_event_names_vhost else {}
+    tell(node, "vhost.limits.set", {"name": "limits", **named, **fact.limits}, by)
+
+
+def _tell_nothing(node: Node, fact: GlobalParameterFact, before: Fact | None, by: str) -> None:
+    """Of what is kept for others under a name nothing is told here."""
+
+
+VHOST_LIMITS = "vhost-limits"
+TOLD_OTHERWISE: dict[type, Callable[[Node, Any, Any, str], None]] = {
+    UserFact: _tell_of_user,
+    PolicyFact: _tell_of_policy,
+    VirtualHostLimitsFact: _tell_of_limits,
+    GlobalParameterFact: _tell_nothing,
+}
+"""Facts whose coming is more than one event, or none."""
 
 
 # -- topology and users -----------------------------------------------------------------------------------------------
@@ -147,13 +202,16 @@ def _binding(fact: BindingFact, _: Profile) -> Table:
 
 
 def _vhost(fact: VirtualHostFact, _: Profile) -> Table:
+    kind = fact.default_queue_type
+    default = "" if kind is None else f"default_queue_type => {printed(kind.encode())},"
+    tags = printed([each.encode() for each in fact.tags])
     return {
-        "tags": [],
-        "description": "",
+        "tags": list(fact.tags),
+        "description": fact.description,
         "cluster_state": {NODE_NAME: "running"},
         "tracing": False,
-        "default_queue_type": "undefined",
-        "metadata": "#{description => <<>>,tags => []}",
+        "default_queue_type": kind or "undefined",
+        "metadata": f"#{{{default}description => {printed(fact.description.encode())},tags => {tags}}}",
         "name": fact.name,
     }
 
@@ -174,6 +232,10 @@ def _name_and_vhost(fact: ExchangeFact, _: Profile) -> Table:
     return {"name": fact.name, "vhost": fact.vhost}
 
 
+def _limits(fact: VirtualHostLimitsFact, _: Profile) -> Table:
+    return {"name": "limits", "vhost": fact.vhost}
+
+
 def _user_and_vhost(fact: PermissionFact | TopicPermissionFact, _: Profile) -> Table:
     return {"vhost": fact.vhost, "user": fact.user}
 
@@ -189,13 +251,14 @@ CREATED: dict[type, tuple[str, Describe]] = {
     TopicPermissionFact: ("topic.permission", _topic_permission),
 }
 DELETED: dict[type, tuple[str, Describe]] = {
-    ExchangeFact: ("exchange", _name_and_vhost),
-    QueueFact: ("queue", _deleted_queue),
-    BindingFact: ("binding", _binding),
-    VirtualHostFact: ("vhost", _name),
-    UserFact: ("user", _name),
-    PermissionFact: ("permission", _user_and_vhost),
-    TopicPermissionFact: ("topic.permission", _user_and_vhost),
+    ExchangeFact: ("exchange.deleted", _name_and_vhost),
+    QueueFact: ("queue.deleted", _deleted_queue),
+    BindingFact: ("binding.deleted", _binding),
+    VirtualHostFact: ("vhost.deleted", _name),
+    UserFact: ("user.deleted", _name),
+    VirtualHostLimitsFact: ("vhost.limits.cleared", _limits),
+    PermissionFact: ("permission.deleted", _user_and_vhost),
+    TopicPermissionFact: ("topic.permission.deleted", _user_and_vhost),
 }
 
 

@@ -26,7 +26,7 @@ class ExchangeTypes:
     """All types of a node, by name. Raises Misuse where the user's own take a name that is taken."""
 
     def __init__(self, profile: Profile, *, choose: Choose, delay: Delay, custom: Mapping[str, Matching]) -> None:
-        self._profile = profile
+        self.profile = profile
         self._types = {
             **standard_types(profile),
             **plugin_types(profile, choose),
@@ -46,7 +46,7 @@ class ExchangeTypes:
             raise UnsupportedFeature(f"fakeamqp has no exchange type {name!r}; it has {', '.join(self._types)}")
         text = f"{'invalid' if name in ATOMS else 'unknown'} exchange type '{name}'"
         refusal: AMQPError = HardError(503, text)
-        if self._profile.unknown_exchange_type_is_soft:
+        if self.profile.unknown_exchange_type_is_soft:
             refusal = SoftError(406, text)
         raise refusal
 

@@ -6,7 +6,7 @@ from fakeamqp.node.arguments import ALTERNATE_EXCHANGE, assert_equivalent, asser
 from fakeamqp.node.bindings import Binding
 from fakeamqp.node.erlang import atom
 from fakeamqp.node.exchange_types import BindingIndex
-from fakeamqp.node.facts import ExchangeFact
+from fakeamqp.node.facts import ExchangeFact, PolicyFact
 
 EVENT_VHOST = "/"
 EVENT_EXCHANGE = "amq.rabbitmq.event"
@@ -27,12 +27,14 @@ PREDECLARED_EXCHANGES = (
 class Exchange:
     """An exchange and the bindings from it."""
 
-    __slots__ = ("alternate", "bindings", "fact", "index", "name")
+    __slots__ = ("alternate", "bindings", "fact", "index", "name", "policy")
 
     def __init__(self, fact: ExchangeFact, index: BindingIndex) -> None:
         self.fact = fact
         self.name = fact.name
         self.alternate: str | None = fact.arguments.get(ALTERNATE_EXCHANGE)
+        """Where messages go that match no binding, as its arguments or else its policy say."""
+        self.policy: PolicyFact | None = None
         self.index = index
         self.bindings: dict[Binding, None] = {}
         """Bindings from here, in their order."""

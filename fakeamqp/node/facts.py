@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from fakeamqp.node.bindings import Binding
 from fakeamqp.spec.records import Record
-from fakeamqp.spec.tables import Table
+from fakeamqp.spec.tables import EMPTY_TABLE, Table
 
 
 class VirtualHostFact(Record):
     """There is a virtual host."""
 
     name: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    default_queue_type: str | None = None
+
+
+class VirtualHostLimitsFact(Record):
+    """A virtual host may have only so many connections (max-connections) and queues (max-queues)."""
+
+    vhost: str
+    limits: Table
+
+
+class PolicyFact(Record):
+    """There is a policy, or an operator policy."""
+
+    vhost: str
+    name: str
+    pattern: str
+    definition: Table
+    priority: float
+    apply_to: str
+    is_operator: bool = False
+
+
+class GlobalParameterFact(Record):
+    """Something that RabbitMQ keeps for others under a name."""
+
+    name: str
+    value: Any
 
 
 class UserFact(Record):
-    """There is a user."""
+    """There is a user. Of one who was imported with a hash, the password itself is not known and None."""
 
     name: str
-    password: str
+    password: str | None
     tags: tuple[str, ...]
+    password_hash: str = ""
+    """In base64, where the password is None; nobody can log in with an empty one."""
+    hashing_algorithm: str = "rabbit_password_hashing_sha256"
+    limits: Table = EMPTY_TABLE
+    """How many connections (max-connections) and channels (max-channels) the user may have."""
 
 
 class PermissionFact(Record):
@@ -74,7 +108,16 @@ class BindingFact(Record):
 
 
 Fact: TypeAlias = (
-    VirtualHostFact | UserFact | PermissionFact | TopicPermissionFact | ExchangeFact | QueueFact | BindingFact
+    VirtualHostFact
+    | VirtualHostLimitsFact
+    | PolicyFact
+    | GlobalParameterFact
+    | UserFact
+    | PermissionFact
+    | TopicPermissionFact
+    | ExchangeFact
+    | QueueFact
+    | BindingFact
 )
 
 Key: TypeAlias = tuple[object, ...]
@@ -82,8 +125,12 @@ Key: TypeAlias = tuple[object, ...]
 
 def key_of(fact: Fact) -> Key:
     """What makes two facts speak of the same thing: the later one replaces the earlier."""
-    if isinstance(fact, VirtualHostFact | UserFact):
+    if isinstance(fact, VirtualHostFact | UserFact | GlobalParameterFact):
         return (type(fact), fact.name)
+    if isinstance(fact, VirtualHostLimitsFact):
+        return (type(fact), fact.vhost)
+    if isinstance(fact, PolicyFact):
+        return (type(fact), fact.vhost, fact.is_operator, fact.name)
     if isinstance(fact, PermissionFact):
         return (type(fact), fact.vhost, fact.user)
     if isinstance(fact, TopicPermissionFact):

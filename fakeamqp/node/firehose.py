@@ -11,6 +11,7 @@ from fakeamqp.node.arrivals import arrive
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.exchanges import TRACE_EXCHANGE
 from fakeamqp.node.messages import Entry, Message
+from fakeamqp.node.names import NODE_NAME
 from fakeamqp.node.operator import existing_vhost
 from fakeamqp.node.queues import Queue
 from fakeamqp.spec.properties import BasicProperties
@@ -18,8 +19,6 @@ from fakeamqp.spec.tables import LongLong, Table
 
 if TYPE_CHECKING:
     from fakeamqp.node.node import Node
-
-NODE_NAME = "rabbit@localhost"
 
 
 def set_tracing(node: Node, vhost: str, is_traced: bool) -> None:

@@ -85,7 +85,10 @@ def remove_consumer(node: Node, consumer: Consumer) -> None:
 
 
 def renew_lease(node: Node, queue: Queue) -> None:
-    """A queue with x-expires is in use: its time starts anew, to run out once nobody consumes."""
+    """A queue that expires is in use: its time starts anew, to run out once nobody consumes."""
+    if queue.expiry_timer is not None:
+        queue.expiry_timer.cancel()
+        queue.expiry_timer = None
     if queue.settings.expires_ms is None:
         return
 
@@ -93,8 +96,6 @@ def renew_lease(node: Node, queue: Queue) -> None:
         if not queue.consumers:
             delete_queue(node, queue, events.INTERNAL)
 
-    if queue.expiry_timer is not None:
-        queue.expiry_timer.cancel()
     queue.expiry_timer = node.timers.at(node.now_us + queue.settings.expires_ms * 1000, expire)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from fakeamqp.node.channels import Channel
 from fakeamqp.spec.errors import access_refused, not_found
 
+NODE_NAME = "rabbit@localhost"
+"""What the node and its cluster are called."""
+
 
 def stripped(name: str) -> str:
     """A name without carriage returns and line feeds, as RabbitMQ reads it (rabbit_channel.erl, strip_cr_lf)."""

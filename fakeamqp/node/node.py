@@ -18,13 +18,14 @@ from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.dead_letter import dead_letter
 from fakeamqp.node.dispatch import dispatch
 from fakeamqp.node.exchange_registry import ExchangeTypes, Matching
-from fakeamqp.node.facts import Fact, key_of
+from fakeamqp.node.facts import Fact, GlobalParameterFact, key_of
 from fakeamqp.node.journal import Journal
 from fakeamqp.node.late_delivery import delay
 from fakeamqp.node.lifecycle import delete_queue, end_connection
 from fakeamqp.node.logs import Log
 from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.plugin_exchanges import Choose
+from fakeamqp.node.policies import check_policies
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.queues import Deliver, Effect, Forget, GiveUp, Queue, WakeAt
 from fakeamqp.node.streams import stored
@@ -69,6 +70,7 @@ class Node:
         self.exchange_types = ExchangeTypes(profile, choose=choose, delay=partial(delay, self), custom=matchings or {})
         self.access = Access()
         self.vhosts: dict[str, VirtualHost] = {}
+        self.global_parameters: dict[str, GlobalParameterFact] = {}
         self.connections: dict[int, Connection] = {}
         self.reply_channels: dict[str, Channel] = {}
         """Who gets direct replies, by address."""
@@ -348,6 +350,7 @@ class Node:
         assert not self._dirty
         for vhost in self.vhosts.values():
             vhost.check()
+            check_policies(self, vhost)
         for connection in self.connections.values():
             for channel in connection.channels.values():
                 channel.check()

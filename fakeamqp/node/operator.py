@@ -6,9 +6,21 @@ import re
 from typing import TYPE_CHECKING
 
 from fakeamqp.node.events import OPERATOR
-from fakeamqp.node.facts import PermissionFact, TopicPermissionFact, UserFact, VirtualHostFact
+from fakeamqp.node.facts import (
+    PermissionFact,
+    PolicyFact,
+    TopicPermissionFact,
+    UserFact,
+    VirtualHostFact,
+    VirtualHostLimitsFact,
+)
 from fakeamqp.node.lifecycle import delete_queue
+from fakeamqp.node.limits import USER_LIMITS, VHOST_LIMITS
+from fakeamqp.node.parameters import limits_errors, validation_failed
+from fakeamqp.node.policy_definitions import policy_errors
+from fakeamqp.node.queue_arguments import QUEUE_TYPES
 from fakeamqp.spec.errors import Misuse
+from fakeamqp.spec.tables import Table, copy_table
 
 if TYPE_CHECKING:
     from fakeamqp.node.node import Node
@@ -26,18 +38,25 @@ def existing_vhost(node: Node, name: str) -> VirtualHost:
     return vhost
 
 
-def _existing_user(node: Node, name: str) -> UserFact:
+def existing_user(node: Node, name: str) -> UserFact:
     user = node.access.users.get(name)
     if user is None:
         raise Misuse(f"no user {name!r}; there is {', '.join(map(repr, node.access.users))}")
     return user
 
 
-def add_vhost(node: Node, name: str) -> None:
+def add_vhost(node: Node, name: str, default_queue_type: str | None = None) -> None:
     """A new virtual host, with the predeclared exchanges; nobody may enter it yet."""
     if name in node.vhosts:
         raise Misuse(f"there is a virtual host {name!r} already")
-    node.commit(VirtualHostFact(name))
+    assert_queue_type(default_queue_type)
+    node.commit(VirtualHostFact(name, default_queue_type=default_queue_type))
+
+
+def assert_queue_type(name: object) -> None:
+    """Raise Misuse for a default queue type that RabbitMQ does not have."""
+    if name is not None and name not in QUEUE_TYPES:
+        raise Misuse(f"a default queue type is one of {', '.join(QUEUE_TYPES)}, or None; not {name!r}")
 
 
 def delete_vhost(node: Node, name: str) -> None:
@@ -52,8 +71,12 @@ def delete_vhost(node: Node, name: str) -> None:
         node.retract(fact)
     for exchange in list(vhost.exchanges.values()):
         node.retract(exchange.fact)
+    for policy in [*vhost.policies.all(is_operator=False), *vhost.policies.all(is_operator=True)]:
+        node.retract(policy)
+    if vhost.limits is not None:
+        node.retract(vhost.limits)
     _forget_permissions(node, vhost=name)
-    node.retract(VirtualHostFact(name))
+    node.retract(vhost.fact)
 
 
 def add_user(node: Node, name: str, password: str, tags: tuple[str, ...]) -> None:
@@ -65,17 +88,17 @@ def add_user(node: Node, name: str, password: str, tags: tuple[str, ...]) -> Non
 
 def change_password(node: Node, name: str, password: str) -> None:
     """A user's new password, from the next login on."""
-    node.commit(_existing_user(node, name).replace(password=password))
+    node.commit(existing_user(node, name).replace(password=password, password_hash=""))
 
 
 def set_user_tags(node: Node, name: str, tags: tuple[str, ...]) -> None:
     """A user's tags, instead of those before."""
-    node.commit(_existing_user(node, name).replace(tags=tuple(tags)))
+    node.commit(existing_user(node, name).replace(tags=tuple(tags)))
 
 
 def delete_user(node: Node, name: str) -> None:
     """A user goes, with all permissions; connections are closed."""
-    user = _existing_user(node, name)
+    user = existing_user(node, name)
     for connection in list(node.connections.values()):
         if connection.user == name:
             node.force_close(connection, f"user '{name}' is deleted")
@@ -85,7 +108,7 @@ def delete_user(node: Node, name: str) -> None:
 
 def set_permissions(node: Node, user: str, configure: str, write: str, read: str, vhost: str) -> None:
     """What a user may do in a virtual host: three regular expressions on names."""
-    _existing_user(node, user)
+    existing_user(node, user)
     existing_vhost(node, vhost)
     for pattern in (configure, write, read):
         _assert_pattern(pattern)
@@ -94,7 +117,7 @@ def set_permissions(node: Node, user: str, configure: str, write: str, read: str
 
 def clear_permissions(node: Node, user: str, vhost: str) -> None:
     """A user may no longer enter a virtual host."""
-    _existing_user(node, user)
+    existing_user(node, user)
     existing_vhost(node, vhost)
     found = node.access.permissions.get((vhost, user))
     if found is not None:
@@ -103,11 +126,67 @@ def clear_permissions(node: Node, user: str, vhost: str) -> None:
 
 def set_topic_permissions(node: Node, user: str, exchange: str, write: str, read: str, vhost: str) -> None:
     """Which routing keys a user may use on a topic exchange; `{username}` and `{vhost}` stand for those."""
-    _existing_user(node, user)
+    existing_user(node, user)
     existing_vhost(node, vhost)
     for pattern in (write, read):
         _assert_pattern(pattern)
     node.commit(TopicPermissionFact(user, vhost, exchange, write, read))
+
+
+def set_policy(node: Node, policy: PolicyFact, *, let_pass: tuple[str, ...] = ()) -> None:
+    """A policy holds from now on, instead of the one of its name; whatever it governs takes it at once.
+
+    `let_pass` are keys of plugins that it may name though they change nothing.
+    """
+    vhost = existing_vhost(node, policy.vhost)
+    errors = policy_errors(policy, node.profile, let_pass)
+    if errors:
+        raise validation_failed(errors)
+    if vhost.policies.find(policy.name, is_operator=policy.is_operator) != policy:
+        node.commit(policy.replace(definition=copy_table(policy.definition)))
+
+
+def clear_policy(node: Node, name: str, vhost: str, *, is_operator: bool) -> None:
+    """A policy holds no longer."""
+    policy = existing_vhost(node, vhost).policies.find(name, is_operator=is_operator)
+    if policy is None:
+        raise Misuse(f"no {'operator ' if is_operator else ''}policy {name!r} in virtual host {vhost!r}")
+    node.retract(policy)
+
+
+def set_vhost_limits(node: Node, limits: Table, vhost: str) -> None:
+    """A virtual host's limits, instead of those before; what is there already stays."""
+    existing_vhost(node, vhost)
+    errors = limits_errors("limits", VHOST_LIMITS, limits)
+    if errors:
+        raise validation_failed(errors)
+    node.commit(VirtualHostLimitsFact(vhost, dict(limits)))
+
+
+def clear_vhost_limits(node: Node, vhost: str) -> None:
+    """A virtual host is limited no longer."""
+    found = existing_vhost(node, vhost).limits
+    if found is None:
+        raise Misuse(f"virtual host {vhost!r} has no limits")
+    node.retract(found)
+
+
+def set_user_limits(node: Node, user: str, limits: Table) -> None:
+    """A user's limits, beside those before."""
+    found = existing_user(node, user)
+    errors = limits_errors("user-limits", USER_LIMITS, limits)
+    if errors:
+        raise validation_failed(errors)
+    node.commit(found.replace(limits=found.limits | limits))
+
+
+def clear_user_limits(node: Node, user: str, name: str) -> None:
+    """One of a user's limits, or with "all" each of them, holds no longer."""
+    found = existing_user(node, user)
+    if name not in (*USER_LIMITS, "all"):
+        raise Misuse(f"a user's limit is one of {', '.join(USER_LIMITS)}, or all; not {name!r}")
+    left = {key: value for key, value in found.limits.items() if name not in (key, "all")}
+    node.commit(found.replace(limits=left))
 
 
 def close_connections(node: Node, reason: str, vhost: str | None) -> None:

@@ -82,7 +82,52 @@ class Profile(Record, frozen=True):
     """Whether x-max-priority 0 means 1, or no priorities."""
     quorum_sorts_consumers_by_tag: bool
     """Whether a quorum queue goes through consumers that are gone by their tags, or by their age."""
+    quorum_requeues_to_back: bool
+    """Whether a quorum queue without a delivery limit puts returned messages behind all others."""
+    foreign_policy_keys: tuple[str, ...]
+    """Keys of policies that only other versions know."""
+    operator_policy_keys: tuple[str, ...]
+    """What an operator policy may set."""
+    policy_keys_not_classic: tuple[str, ...]
+    """Keys that keep a policy from applying to a classic queue, besides those of CLASSIC_LACKS."""
+    policies_name_queue_types: bool
+    """Whether a policy's apply-to may be a type of queue."""
+    delivery_limits_may_be_negative: bool
+    """Whether a policy may set a delivery limit below zero, which is no limit and so the weaker of two."""
+    policy_expiry_wins: bool
+    """Whether a quorum queue expires as its policy says, or as the smaller of policy and argument does."""
+    bad_master_locator: str
+    """What is said of a policy's queue-master-locator that nobody knows."""
+    checks_room_for_queue_first: bool
+    """Whether max-queues is looked at before a new queue's arguments."""
+    names_user_of_channel_limit: bool
+    """Whether a refused channel.open names the user, or by mistake the node."""
+    imports_default_queue_type: bool
+    """Whether imported queues, and virtual hosts that exist, take the default queue type."""
+    refuses_bad_bindings_in_imports: bool
+    """Whether an imported binding that cannot be is refused, or left out."""
+    limits_event_names_vhost: bool
+    """Whether the event vhost.limits.set tells of which virtual host."""
 
+
+LIMITS_BY_OPERATOR = (
+    "delivery-limit",
+    "expires",
+    "max-in-memory-bytes",
+    "max-in-memory-length",
+    "max-length",
+    "max-length-bytes",
+    "message-ttl",
+)
+MORE_BY_OPERATOR = ("overflow", "queue-master-locator", "queue-version", "target-group-size")
+MIRRORING_KEYS = (
+    "ha-mode",
+    "ha-params",
+    "ha-promote-on-failure",
+    "ha-promote-on-shutdown",
+    "ha-sync-batch-size",
+    "ha-sync-mode",
+)
 
 PROFILES: dict[str, Profile] = {
     "3.10": Profile(
@@ -122,6 +167,19 @@ PROFILES: dict[str, Profile] = {
         stream_refusals_say_stream=False,
         zero_priorities_are_one=False,
         quorum_sorts_consumers_by_tag=True,
+        quorum_requeues_to_back=True,
+        foreign_policy_keys=("consumer-timeout", "stream-filter-size-bytes", "target-group-size"),
+        operator_policy_keys=LIMITS_BY_OPERATOR,
+        policy_keys_not_classic=("queue-leader-locator",),
+        policies_name_queue_types=False,
+        delivery_limits_may_be_negative=False,
+        policy_expiry_wins=True,
+        bad_master_locator="{} invalid queue-master-locator value",
+        checks_room_for_queue_first=True,
+        names_user_of_channel_limit=True,
+        imports_default_queue_type=False,
+        refuses_bad_bindings_in_imports=False,
+        limits_event_names_vhost=False,
     ),
     "4.0": Profile(
         version="4.0",
@@ -160,6 +218,19 @@ PROFILES: dict[str, Profile] = {
         stream_refusals_say_stream=True,
         zero_priorities_are_one=True,
         quorum_sorts_consumers_by_tag=False,
+        quorum_requeues_to_back=False,
+        foreign_policy_keys=MIRRORING_KEYS,
+        operator_policy_keys=(*LIMITS_BY_OPERATOR, *MORE_BY_OPERATOR),
+        policy_keys_not_classic=("max-in-memory-bytes", "max-in-memory-length", "target-group-size"),
+        policies_name_queue_types=True,
+        delivery_limits_may_be_negative=True,
+        policy_expiry_wins=False,
+        bad_master_locator="{} is not a valid master locator",
+        checks_room_for_queue_first=False,
+        names_user_of_channel_limit=False,
+        imports_default_queue_type=True,
+        refuses_bad_bindings_in_imports=True,
+        limits_event_names_vhost=True,
     ),
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.facts import QueueFact
 from fakeamqp.node.lifecycle import delete_queue, renew_lease
+from fakeamqp.node.limits import assert_room_for_queue
 from fakeamqp.node.names import queue_meant, refuse_reserved, stripped
 from fakeamqp.node.permissions import check_exchange, check_queue
 from fakeamqp.node.profile import Profile
@@ -20,6 +21,7 @@ from fakeamqp.node.queue_arguments import (
 from fakeamqp.node.queues import Queue, assert_equivalent_queue, assert_may_use, queue_named
 from fakeamqp.node.reply_to import REPLY_TO, assert_declarable
 from fakeamqp.node.streams import not_supported
+from fakeamqp.node.vhosts import VirtualHost
 from fakeamqp.spec.errors import HardError, not_implemented, precondition_failed
 from fakeamqp.spec.methods import (
     QueueDeclare,
@@ -29,6 +31,7 @@ from fakeamqp.spec.methods import (
     QueuePurge,
     QueuePurgeOk,
 )
+from fakeamqp.spec.tables import Table
 
 if TYPE_CHECKING:
     from fakeamqp.node.node import Node
@@ -79,27 +82,44 @@ def _declare_passively(channel: Channel, method: QueueDeclare) -> Queue:
 def _declare_actively(node: Node, channel: Channel, method: QueueDeclare) -> Queue:
     vhost = channel.vhost
     name = stripped(method.queue)
+    arguments = method.arguments
+    if may_have_type(vhost, durable=method.durable, exclusive=method.exclusive, auto_delete=method.auto_delete):
+        arguments = with_default_type(vhost, arguments)
     if name:
         refuse_reserved("queue", name)
     else:
-        _check_server_named(method.arguments.get(QUEUE_TYPE))
+        _check_server_named(arguments.get(QUEUE_TYPE))
         name = f"amq.gen-{node.new_name()}"
     check_queue(node, channel, "configure", name)
     owner = channel.connection.id if method.exclusive else None
     # An exclusive queue goes with its connection whatever it was declared as; RabbitMQ stores it as not durable.
     durable = method.durable and not method.exclusive
-    fact = QueueFact(vhost.name, name, durable, owner, method.auto_delete, method.arguments)
+    fact = QueueFact(vhost.name, name, durable, owner, method.auto_delete, arguments)
     existing = vhost.queues.get(name)
     if existing is not None:
         assert_equivalent_queue(existing.fact, fact, node.profile)
         return existing
+    if node.profile.checks_room_for_queue_first:
+        assert_room_for_queue(vhost, name)
     dead_letter_exchange = checked_dead_letter_exchange(fact.arguments, queue_named(name, vhost.name))
     if dead_letter_exchange is not None:
         check_queue(node, channel, "read", name)
         check_exchange(node, channel, "write", dead_letter_exchange)
-    _check_arguments(fact, node.profile)
+    check_arguments(fact, node.profile)
+    assert_room_for_queue(vhost, name)
     node.commit(fact, channel.connection.user)
     return vhost.queues[name]
+
+
+def may_have_type(vhost: VirtualHost, *, durable: bool, exclusive: bool, auto_delete: bool) -> bool:
+    """Whether a queue with these properties may have its virtual host's default type, if there is one."""
+    kind = vhost.fact.default_queue_type
+    return kind == "classic" or (kind is not None and durable and not exclusive and not auto_delete)
+
+
+def with_default_type(vhost: VirtualHost, arguments: Table) -> Table:
+    """A queue's arguments; where they say nothing of its type, with the virtual host's default."""
+    return arguments if QUEUE_TYPE in arguments else {**arguments, QUEUE_TYPE: vhost.fact.default_queue_type}
 
 
 def _check_server_named(queue_type: object) -> None:
@@ -112,7 +132,8 @@ def _check_server_named(queue_type: object) -> None:
 NEVER_SERVER_NAMED = ("quorum", "stream")
 
 
-def _check_arguments(fact: QueueFact, profile: Profile) -> None:
+def check_arguments(fact: QueueFact, profile: Profile) -> None:
+    """Raise 406 for arguments that are bad in themselves, or do not go with the queue's other properties."""
     where = queue_named(fact.name, fact.vhost)
     check_queue_arguments(fact.arguments, profile, where)
     queue_type = fact.arguments.get(QUEUE_TYPE)

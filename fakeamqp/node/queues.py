@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from fakeamqp.node.arguments import assert_equivalent, described
 from fakeamqp.node.backlog import Backlog, Line, PriorityBacklog, QuorumBacklog
 from fakeamqp.node.consumers import Consumer, Rotation, Succession
-from fakeamqp.node.facts import QueueFact
+from fakeamqp.node.facts import PolicyFact, QueueFact
 from fakeamqp.node.journal import QueueStore
 from fakeamqp.node.logs import Log
 from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
@@ -58,6 +58,7 @@ class Queue:
     __slots__ = (
         "backlog",
         "consumers",
+        "declared",
         "delivery_limit",
         "discarded",
         "exclusive_consumer",
@@ -76,7 +77,9 @@ class Queue:
         "log",
         "name",
         "next_position",
+        "operator_policy",
         "owner",
+        "policy",
         "profile",
         "readers",
         "ready_bytes",
@@ -95,7 +98,11 @@ class Queue:
         self.name = fact.name
         self.key = (fact.vhost, fact.name)
         self.owner = fact.owner
-        self.settings = parse_queue_arguments(fact.arguments)
+        self.declared = parse_queue_arguments(fact.arguments)
+        """What its arguments alone say."""
+        self.policy: PolicyFact | None = None
+        self.operator_policy: PolicyFact | None = None
+        self.settings = self.declared
         self.is_quorum = self.settings.queue_type == "quorum"
         self.is_stream = self.settings.queue_type == "stream"
         self.log = Log(self.settings, rolls_over_at_once=profile.streams_roll_over_at_once) if self.is_stream else None

@@ -15,6 +15,8 @@ from fakeamqp.node.connections import (
     Phase,
 )
 from fakeamqp.node.lifecycle import end_channel, end_channels, end_connection
+from fakeamqp.node.limits import assert_room_for_connection
+from fakeamqp.node.names import NODE_NAME
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.sasl import MECHANISMS, login_and_password
 from fakeamqp.spec.errors import REPLY_NAMES, AMQPError, HardError, channel_error, not_allowed, not_implemented
@@ -58,11 +60,17 @@ CAPABILITIES = (
 )
 
 
+def cluster_name(node: Node) -> str:
+    """What the cluster is called: as its node, unless imported definitions say otherwise."""
+    parameter = node.global_parameters.get("cluster_name")
+    return NODE_NAME if parameter is None else str(parameter.value)
+
+
 def start(node: Node, connection: Connection) -> None:
     """The protocol header has arrived."""
     properties: dict[str, Any] = {
         "capabilities": dict.fromkeys(CAPABILITIES, True),
-        "cluster_name": "rabbit@localhost",
+        "cluster_name": cluster_name(node),
         "copyright": "Copyright (c) 2007-2024 Broadcom Inc and/or its subsidiaries",
         "information": "Licensed under the MPL 2.0. Website: https://rabbitmq.com",
         "platform": f"Erlang/OTP {node.profile.erlang_version}",
@@ -146,6 +154,7 @@ def open_vhost(node: Node, connection: Connection, method: ConnectionOpen) -> No
     vhost = node.vhosts.get(name)
     if vhost is None:
         raise not_allowed(f"vhost {name} not found")
+    assert_room_for_connection(node, connection.user, vhost)
     if not node.access.may_enter(connection.user, name):
         raise not_allowed(f"access to vhost '{name}' refused for user '{connection.user}'")
     connection.vhost = vhost

@@ -9,11 +9,14 @@ from fakeamqp.node.facts import (
     BindingFact,
     ExchangeFact,
     Fact,
+    GlobalParameterFact,
     PermissionFact,
+    PolicyFact,
     QueueFact,
     TopicPermissionFact,
     UserFact,
     VirtualHostFact,
+    VirtualHostLimitsFact,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +45,9 @@ def _both_ends_survive(node: Node, fact: BindingFact) -> bool:
 
 _SURVIVAL: dict[type, Callable[[Node, Any], bool]] = {
     VirtualHostFact: _always,
+    VirtualHostLimitsFact: _always,
+    PolicyFact: _always,
+    GlobalParameterFact: _always,
     UserFact: _always,
     PermissionFact: _always,
     TopicPermissionFact: _always,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.exchange_registry import ExchangeTypes
 from fakeamqp.node.exchanges import EVENT_EXCHANGE, EVENT_VHOST, PREDECLARED_EXCHANGES, Exchange, exchange_named
-from fakeamqp.node.facts import BindingFact, ExchangeFact
+from fakeamqp.node.facts import BindingFact, ExchangeFact, VirtualHostFact, VirtualHostLimitsFact
 from fakeamqp.node.messages import Message
+from fakeamqp.node.policy_matching import Policies
 from fakeamqp.node.queues import Queue, queue_named
 from fakeamqp.spec.errors import not_found
 from fakeamqp.spec.properties import EMPTY_PROPERTIES
@@ -18,8 +19,11 @@ ROUTE_CACHE_SIZE = 10_000
 class VirtualHost:
     """One virtual host."""
 
-    def __init__(self, name: str, types: ExchangeTypes) -> None:
+    def __init__(self, name: str, types: ExchangeTypes, fact: VirtualHostFact | None = None) -> None:
         self.name = name
+        self.fact = fact or VirtualHostFact(name)
+        self.limits: VirtualHostLimitsFact | None = None
+        self.policies = Policies(types.profile)
         self.is_traced = False
         """Whether the firehose is on."""
         self.exchanges: dict[str, Exchange] = {}
@@ -27,11 +31,11 @@ class VirtualHost:
         self._bindings_to: dict[Destination, dict[Binding, None]] = {}
         self._routes: dict[tuple[str, str], tuple[Queue, ...]] = {}
         for exchange, kind, internal in PREDECLARED_EXCHANGES:
-            fact = ExchangeFact(name, exchange, kind, True, False, internal, {})
-            self.add_exchange(Exchange(fact, types.make_index(fact)))
+            predeclared = ExchangeFact(name, exchange, kind, True, False, internal, {})
+            self.add_exchange(Exchange(predeclared, types.make_index(predeclared)))
         if name == EVENT_VHOST:
-            fact = ExchangeFact(name, EVENT_EXCHANGE, "topic", True, False, True, {})
-            self.add_exchange(Exchange(fact, types.make_index(fact)))
+            predeclared = ExchangeFact(name, EVENT_EXCHANGE, "topic", True, False, True, {})
+            self.add_exchange(Exchange(predeclared, types.make_index(predeclared)))
 
     def exchange(self, name: str) -> Exchange:
         """The exchange; raises 404 if there is none."""
@@ -69,6 +73,10 @@ class VirtualHost:
     def remove_queue(self, name: str) -> None:
         """A queue went; its bindings are gone already."""
         del self.queues[name]
+        self._routes.clear()
+
+    def forget_routes(self) -> None:
+        """Some exchange has another alternate exchange than before."""
         self._routes.clear()
 
     def has_binding(self, binding: Binding) -> bool:

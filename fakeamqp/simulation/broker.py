@@ -16,6 +16,7 @@ from fakeamqp.simulation.chance import SeededChooser, generated_name
 from fakeamqp.simulation.clock import Clock, to_us
 from fakeamqp.simulation.custom_exchanges import RoutingFunction, matchings
 from fakeamqp.simulation.network import Stream
+from fakeamqp.simulation.operating import Definitions, OperatorCommands
 from fakeamqp.simulation.snapshots import (
     BindingSnapshot,
     ConsumerSnapshot,
@@ -32,7 +33,7 @@ EVERYTHING = ".*"
 GUEST = "guest"
 
 
-class SimulatedBroker:
+class SimulatedBroker(OperatorCommands):
     """A RabbitMQ in memory and the world around it; `fakeamqp.Broker`, which tells the arguments, adds the doors."""
 
     def __init__(
@@ -43,6 +44,7 @@ class SimulatedBroker:
         vhosts: Iterable[str] = ("/",),
         users: Mapping[str, str] | None = None,
         exchange_types: Mapping[str, RoutingFunction] | None = None,
+        definitions: Definitions | None = None,
         sync_interval: float = 0.0,
         trace_limit: int | None = 1000,
     ) -> None:
@@ -70,6 +72,8 @@ class SimulatedBroker:
         self._connection_numbers = itertools.count(1)
         self._boot()
         self._furnish(vhosts, users or {})
+        if definitions is not None:
+            self.import_definitions(definitions)
         self.trace.clear()
 
     def _furnish(self, vhosts: Iterable[str], users: Mapping[str, str]) -> None:
@@ -255,9 +259,12 @@ class SimulatedBroker:
 
     # -- the operator's commands, named as rabbitmqctl names them ---------------------------------------------------
 
-    def add_vhost(self, name: str) -> None:
-        """A new virtual host. guest may do everything in it, as whoever makes one through RabbitMQ's HTTP API may."""
-        self._operate("add_vhost", operator.add_vhost, name)
+    def add_vhost(self, name: str, default_queue_type: str | None = None) -> None:
+        """A new virtual host. guest may do everything in it, as whoever makes one through RabbitMQ's HTTP API may.
+
+        Queues that can be, and say nothing of their type, are of the default type: "classic", "quorum" or "stream".
+        """
+        self._operate("add_vhost", operator.add_vhost, name, default_queue_type)
         if self.node is not None and GUEST in self.node.access.users:
             self.set_permissions(GUEST, EVERYTHING, EVERYTHING, EVERYTHING, vhost=name)
 

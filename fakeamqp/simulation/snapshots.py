@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 from fakeamqp.node.bindings import Binding
 from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.exchanges import Exchange
+from fakeamqp.node.facts import PolicyFact
 from fakeamqp.node.messages import Entry
+from fakeamqp.node.policies import set_for
 from fakeamqp.node.queues import Queue
 from fakeamqp.node.vhosts import VirtualHost
 from fakeamqp.spec.errors import Misuse
@@ -58,6 +60,11 @@ class QueueSnapshot(Record, frozen=True):
     messages: tuple[MessageSnapshot, ...]
     unacked: tuple[MessageSnapshot, ...]
     consumers: tuple[ConsumerSnapshot, ...]
+    policy: str | None
+    """The name of the policy that governs it."""
+    operator_policy: str | None
+    settings: Mapping[str, Any]
+    """What its arguments and policies come to, by their names without x-: of what is set, the values that hold."""
 
 
 class ExchangeSnapshot(Record, frozen=True):
@@ -69,6 +76,8 @@ class ExchangeSnapshot(Record, frozen=True):
     auto_delete: bool
     internal: bool
     arguments: Mapping[str, Any]
+    policy: str | None
+    """The name of the policy that governs it."""
 
 
 class BindingSnapshot(Record, frozen=True):
@@ -129,6 +138,9 @@ def queue_snapshot(queue: Queue) -> QueueSnapshot:
         messages=tuple(_message_snapshot(entry) for entry in queue.backlog),
         unacked=tuple(_message_snapshot(entry) for entry in unacked),
         consumers=tuple(consumer_snapshot(consumer) for consumer in queue.consumers),
+        policy=_name(queue.policy),
+        operator_policy=_name(queue.operator_policy),
+        settings=MappingProxyType(set_for(queue)),
     )
 
 
@@ -136,7 +148,13 @@ def exchange_snapshot(exchange: Exchange) -> ExchangeSnapshot:
     """An exchange as it is now."""
     fact = exchange.fact
     return ExchangeSnapshot(
-        fact.name, fact.type, fact.durable, fact.auto_delete, fact.internal, _settings(fact.arguments)
+        name=fact.name,
+        type=fact.type,
+        durable=fact.durable,
+        auto_delete=fact.auto_delete,
+        internal=fact.internal,
+        arguments=_settings(fact.arguments),
+        policy=_name(exchange.policy),
     )
 
 
@@ -174,3 +192,7 @@ def copied_properties(properties: BasicProperties) -> BasicProperties:
 
 def _settings(arguments: Table) -> Mapping[str, Any]:
     return MappingProxyType(copy_table(arguments))
+
+
+def _name(policy: PolicyFact | None) -> str | None:
+    return None if policy is None else policy.name

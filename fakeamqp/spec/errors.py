@@ -34,6 +34,7 @@ class AMQPError(Exception):
     def __init__(self, code: int, explanation: str, *, names_method: bool = True) -> None:
         self.code = code
         self.names_method = names_method
+        self.explanation = explanation
         self.text = f"{REPLY_NAMES[code]} - {explanation}" if explanation else REPLY_NAMES[code]
         super().__init__(code, self.text)
 
@@ -56,6 +57,10 @@ class UnsupportedFeature(FakeamqpError, NotImplementedError):
 
 class Misuse(FakeamqpError, ValueError):
     """A call to fakeamqp's own API that makes no sense as it stands."""
+
+
+class UnsupportedDefinitions(UserWarning):
+    """Imported definitions say something that RabbitMQ would honour and fakeamqp cannot; all else was imported."""
 
 
 def not_found(explanation: str) -> SoftError:

@@ -9,7 +9,16 @@ import pytest
 
 import fakeamqp
 
-NAMES = ["Broker", "Deadlock", "FakeamqpError", "Misuse", "UnsupportedFeature", "__version__", "topic_matches"]
+NAMES = [
+    "Broker",
+    "Deadlock",
+    "FakeamqpError",
+    "Misuse",
+    "UnsupportedDefinitions",
+    "UnsupportedFeature",
+    "__version__",
+    "topic_matches",
+]
 
 
 def modules_after(statement: str) -> set[str]:

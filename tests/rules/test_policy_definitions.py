@@ -9,10 +9,10 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
 from tests.rules._helpers import get_all
+from tests.rules._operator import FIVE, Pass, declare_quorum, publish
 from tests.rules._publishing import get_one
 from tests.rules._queues import missing, ready
 from tests.rules._routing import is_routed
-from tests.rules_to_come._operator import FIVE, Pass, declare_quorum, publish
 
 
 def test_max_length_drops_what_is_too_much_at_once(channel: BlockingChannel, operator: Any, vhost: str) -> None:

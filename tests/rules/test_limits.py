@@ -12,10 +12,10 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed, connection_closed
+from tests.rules._operator import declare_quorum, refused
 from tests.rules._queues import Connect, missing
 from tests.rules._users import User
 from tests.rules._users import refused as no_permission
-from tests.rules_to_come._operator import declare_quorum, refused
 
 
 def too_many_connections(vhost: str, user: str, limit: int) -> str:

@@ -11,11 +11,11 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
+from tests.rules._definitions import Definition, binding, exchange, policy, queue
 from tests.rules._helpers import get_all
+from tests.rules._operator import kept, publish, refused
 from tests.rules._queues import Connect, missing
 from tests.rules._routing import exchange_exists, is_routed
-from tests.rules_to_come._definitions import Definition, binding, exchange, policy, queue
-from tests.rules_to_come._operator import kept, publish, refused
 
 
 def test_queues_exchanges_and_bindings_are_made(channel: BlockingChannel, operator: Any, vhost: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from tests.rules_to_come._operator import kept, refused
+from tests.rules._operator import kept, refused
 
 BAD_VALUES: list[tuple[str, Any, str]] = [
     ("message-ttl", -1, "-1 is not a valid message TTL"),

@@ -9,9 +9,9 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
 from tests.rules._helpers import get_all
+from tests.rules._operator import FIVE, declare_quorum, kept, publish, refused
 from tests.rules._queues import Connect
 from tests.rules._routing import is_routed
-from tests.rules_to_come._operator import FIVE, declare_quorum, kept, publish, refused
 
 
 @pytest.mark.parametrize(

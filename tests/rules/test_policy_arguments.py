@@ -10,8 +10,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
 from tests.rules._helpers import get_all
+from tests.rules._operator import FIVE, Pass, declare_quorum, kept, publish
 from tests.rules._queues import missing, ready
-from tests.rules_to_come._operator import FIVE, Pass, declare_quorum, kept, publish
 
 
 @pytest.mark.parametrize(("argument", "policy", "length"), [(2, 3, 2), (3, 2, 2), (0, 2, 0)])

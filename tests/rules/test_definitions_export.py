@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
+from tests.rules._definitions import Definition, binding, exchange, queue
+from tests.rules._operator import declare_quorum, kept
 from tests.rules._queues import Connect
 from tests.rules._routing import is_routed
-from tests.rules_to_come._definitions import Definition, binding, exchange, queue
-from tests.rules_to_come._operator import declare_quorum, kept
 
 Exported = Callable[[str], list[Definition]]
 

@@ -8,9 +8,9 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.rules._helpers import get_all
+from tests.rules._operator import FIVE, Pass, declare_quorum, kept, publish, refused
 from tests.rules._queues import ready
 from tests.rules._routing import is_routed
-from tests.rules_to_come._operator import FIVE, Pass, declare_quorum, kept, publish, refused
 
 
 def test_an_operator_policy_applies_alone(channel: BlockingChannel, operator: Any, vhost: str) -> None:
