@@ -53,6 +53,12 @@ class TestValues:
         assert (refusal(arguments, version) == "") is is_known
         assert refusal({**arguments, "x-queue-leader-locator": "balanced"}, version) == ""
 
+    def test_of_a_master_locator_that_it_does_not_know_the_channel_of_3_10_dies(self) -> None:
+        assert refusal({"x-queue-master-locator": "anywhere"}, "4.0") == ""
+        assert refusal({"x-queue-master-locator": "random"}, "3.10") == ""
+        with pytest.raises(HardError):
+            refusal({"x-queue-master-locator": "anywhere"}, "3.10")
+
 
 class TestStreamSizes:
     def test_sizes_up_to_a_limit_are_fine(self) -> None:
