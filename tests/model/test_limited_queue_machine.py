@@ -217,16 +217,21 @@ class LimitedQueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(self.held.values()) or self.queue.blocked)
     @rule(number=channels)
     def close_channel(self, number: int) -> None:
-        for consumer in [each for each in self.queue.consumers if each.channel == number]:
-            self.queue.remove(consumer)
-        for message, _ in self.held[number].values():
-            self.queue.take_back(message, by_client=False)
         had_any = bool(self.held[number])
+        self.leave(number)
         for channels in (self.queue.known, self.queue.blocked):
             if number in channels:
                 channels.remove(number)
         assert self.say(number, ChannelClose(), requeued=had_any) == [ChannelCloseOk()]
         self.open(number)
+
+    def leave(self, number: int) -> None:
+        """A channel's consumers are gone, and what it held is back."""
+        for consumer in [each for each in self.queue.consumers if each.channel == number]:
+            self.queue.remove(consumer)
+        for message, _ in self.held[number].values():
+            self.queue.take_back(message, by_client=False)
+        self.held[number].clear()
 
     @rule(seconds=st.sampled_from((0.5, 1.0, 5.0)))
     def advance(self, seconds: float) -> None:
@@ -237,6 +242,10 @@ class LimitedQueueMachine(RuleBasedStateMachine):
     @rule(graceful=st.booleans(), seconds=st.sampled_from((0.0, 0.5, 3.0)))
     def outage(self, graceful: bool, seconds: float) -> None:
         (self.broker.stop if graceful else self.broker.crash)()
+        if graceful:  # channels end first, and the queue still sees that
+            for number in CHANNELS:
+                self.leave(number)
+            self.queue.run({}, self.broker.clock.now_us, requeued=True)
         self.broker.advance(seconds)
         self.broker.restart()
         held = [message for each in self.held.values() for message, _ in each.values()]
