@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from fakeamqp.node.effects import Discarded
 from fakeamqp.node.exchanges import Exchange
 from fakeamqp.node.facts import (
     BindingFact,
@@ -151,17 +152,19 @@ def recover(node: Node, journal: Journal) -> None:
         for exchange in vhost.exchanges.values():
             exchange.index.recover()
     recover_delayed(node)
-    for (vhost_name, name), store in journal.stores.items():
-        queue = node.vhosts[vhost_name].queues[name]
-        _recover_messages(node, queue, store, journal.was_shut_down)
+    queues = [node.vhosts[vhost_name].queues[name] for vhost_name, name in journal.stores]
+    for queue, store in zip(queues, journal.stores.values(), strict=True):
+        _recover_messages(queue, store, journal.was_shut_down)
         if queue.log is not None:
             queue.log.has_recovered()
         renew_lease(node, queue)
         node.touch(queue)  # time has passed: some may have expired
+    for queue in queues:
+        node.retry_dead_letters(queue)
     journal.was_shut_down = False
 
 
-def _recover_messages(node: Node, queue: Queue, store: QueueStore, was_shut_down: bool) -> None:
+def _recover_messages(queue: Queue, store: QueueStore, was_shut_down: bool) -> None:
     for position in sorted(store.entries):
         entry = Entry(queue, position, *store.entries[position])
         entry.survives = True
@@ -176,6 +179,6 @@ def _recover_messages(node: Node, queue: Queue, store: QueueStore, was_shut_down
             store.deliveries.setdefault(position, 0)
         queue.next_position = position + 1
         if position in store.discarded:
-            node.keep_discarded(entry, store.discarded[position])
+            queue.discard(Discarded(entry, store.discarded[position], []))
         else:
             queue.admit(entry)

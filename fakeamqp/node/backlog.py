@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from collections.abc import Iterator
 from typing import TypeAlias
@@ -171,10 +170,10 @@ class QuorumBacklog:
     def __iter__(self) -> Iterator[Entry]:
         yield from self._returned
         high, normal = deque(self._high), deque(self._normal)
-        for left in itertools.count(self._left):
-            if not (high or normal):
-                return
+        left = self._left
+        while high or normal:
             yield self._next(high, normal, left).popleft()
+            left += 1
 
     @staticmethod
     def _next(high: deque[Entry], normal: deque[Entry], left: int) -> deque[Entry]:

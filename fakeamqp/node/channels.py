@@ -13,7 +13,7 @@ from fakeamqp.spec.records import Record
 
 if TYPE_CHECKING:
     from fakeamqp.node.connections import Connection
-    from fakeamqp.node.queues import Queue
+    from fakeamqp.node.queues import Queue, Registrations
     from fakeamqp.node.reply_to import ReplyConsumer
     from fakeamqp.node.timers import Timer
     from fakeamqp.node.vhosts import VirtualHost
@@ -88,6 +88,7 @@ class Channel:
         "outstanding",
         "permitted",
         "permitted_topics",
+        "registrations",
         "reply_consumer",
         "transaction",
         "unacked",
@@ -112,6 +113,8 @@ class Channel:
         """Deliveries that count against `global_prefetch`."""
         self.confirms = False
         self.next_publish_number = 1
+        self.registrations: Registrations = {}
+        """What it knows of the quorum queues that it has published to."""
         self.transaction: Transaction | None = None
         self.is_committing = False
         """A tx.commit waits for the journal, and with it whatever the client may say."""

@@ -134,7 +134,7 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
     redelivered = entry.is_redelivered
     tag = node.hand_out(entry, channel, None, no_ack=method.no_ack)
     head = queue.backlog.head()
-    if head is not None and head.expires_us != NO_EXPIRY_US:
+    if queue.is_limited or (head is not None and head.expires_us != NO_EXPIRY_US):
         node.touch(queue)
         if method.no_ack or not queue.is_quorum:  # else what expired behind the one that was taken counts (observed)
             node.run_queues()

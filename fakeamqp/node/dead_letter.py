@@ -22,33 +22,48 @@ X_DEATH = "x-death"
 CC = "CC"
 
 
-def dead_letter(node: Node, queue: Queue, message: Message, reason: str) -> bool:
+def dead_letter(node: Node, queue: Queue, message: Message, reason: str, arrived: list[str] | None = None) -> bool:
     """Publish a message that a queue has given up to the queue's dead letter exchange, if there is one.
 
-    Returns whether it has arrived wherever it should go, and that is somewhere.
+    Queues whose names are in `arrived` have it already; those that it now comes to are added. Returns whether it has
+    arrived wherever it should go, and that is somewhere.
     """
+    arrived = [] if arrived is None else arrived
+    refusals = _dead_letter(node, queue, message, reason, arrived)
+    has_arrived = bool(arrived) and not refusals
+    for target, dead in refusals:  # which grows meanwhile
+        if target.settings.overflow == "reject-publish-dlx":
+            refusals += _dead_letter(node, target, dead, "maxlen", [])
+    return has_arrived
+
+
+def _dead_letter(
+    node: Node, queue: Queue, message: Message, reason: str, arrived: list[str]
+) -> list[tuple[Queue, Message]]:
+    """Publish a dead letter; which full queues have refused what. One that would go in a circle counts as arrived."""
     settings = queue.settings
-    if settings.dead_letter_exchange is None:
-        return False
-    vhost = node.vhosts[queue.fact.vhost]
-    exchange = vhost.exchanges.get(settings.dead_letter_exchange)
-    if exchange is None:
-        return False
+    exchange = node.vhosts[queue.fact.vhost].exchanges.get(settings.dead_letter_exchange or "")
+    if settings.dead_letter_exchange is None or exchange is None:
+        return []
     dead = _dead(node, queue, message, reason)
-    targets = vhost.route(exchange.name, dead)
+    targets = node.vhosts[queue.fact.vhost].route(exchange.name, dead)
     if not exchange.name:
         deliver_replies(node, dead)
-    has_arrived = bool(targets)
+    registrations = queue.registrations if settings.dead_letters_at_least_once else None
+    refusals = []
     for target in targets:
-        if reason != "rejected" and _is_cycle(target.name, dead.deaths):
+        if target.name in arrived:
             continue
         if target.is_stream and not (node.profile.streams_take_any_dead_letter or settings.dead_letters_at_least_once):
             continue
-        if target.is_limited and target.refuses(dead):
-            has_arrived = False
-        else:
+        is_cycle = reason != "rejected" and _is_cycle(target.name, dead.deaths)
+        if not is_cycle and target.is_limited and target.refuses(dead, registrations):
+            refusals.append((target, dead))
+            continue
+        arrived.append(target.name)
+        if not is_cycle:
             node.enqueue(target, dead)
-    return has_arrived
+    return refusals
 
 
 def _is_cycle(queue: str, deaths: tuple[Death, ...]) -> bool:

@@ -17,6 +17,7 @@ from fakeamqp.node.connections import Connection
 from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.dead_letter import dead_letter
 from fakeamqp.node.dispatch import dispatch
+from fakeamqp.node.effects import Deliver, Discarded, Effect, Forget, GiveUp, WakeAt
 from fakeamqp.node.exchange_registry import ExchangeTypes, Matching
 from fakeamqp.node.facts import Fact, GlobalParameterFact, key_of
 from fakeamqp.node.journal import Journal
@@ -27,7 +28,7 @@ from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.plugin_exchanges import Choose
 from fakeamqp.node.policies import check_policies
 from fakeamqp.node.profile import Profile
-from fakeamqp.node.queues import Deliver, Effect, Forget, GiveUp, Queue, WakeAt
+from fakeamqp.node.queues import Queue
 from fakeamqp.node.streams import stored
 from fakeamqp.node.survival import survives, survives_entry
 from fakeamqp.node.timers import Timer, Timers
@@ -233,31 +234,28 @@ class Node:
 
     def give_up(self, entry: Entry, reason: str) -> None:
         """An entry that was taken dies, and goes to the dead letter exchange if its queue has one."""
+        entry.queue.drop(entry)
+        self._dead_letter(Discarded(entry, reason, []))
+
+    def _dead_letter(self, discarded: Discarded) -> None:
+        """Dead-letter an entry; where that must not fail and does, it is tried again after a while."""
+        entry, reason = discarded.entry, discarded.reason
         queue = entry.queue
-        queue.drop(entry)
-        has_arrived = dead_letter(self, queue, entry.message, reason)
+        has_arrived = dead_letter(self, queue, entry.message, reason, discarded.arrived)
         if has_arrived or not queue.settings.dead_letters_at_least_once:
             self.retract_entry(entry)
-        else:
-            self.keep_discarded(entry, reason)
-
-    def keep_discarded(self, entry: Entry, reason: str) -> None:
-        """An entry that died waits for a place where its dead letter can go."""
-        queue = entry.queue
+            return
         if not queue.discarded:
-            self.timers.at(self.now_us + DEAD_LETTER_RETRY_US, lambda: self._retry_dead_letters(queue))
-        queue.discarded[entry.position] = (entry, reason)
-        if queue.store is not None:
-            self.journal.discard_entry(queue.store, entry, reason)
+            self.timers.at(self.now_us + DEAD_LETTER_RETRY_US, lambda: self.retry_dead_letters(queue))
+        queue.discard(discarded)
+        assert queue.store is not None  # a quorum queue survives
+        self.journal.discard_entry(queue.store, entry, reason)
 
-    def _retry_dead_letters(self, queue: Queue) -> None:
-        discarded = list(queue.discarded.values())
-        queue.discarded.clear()
-        for entry, reason in discarded:
-            if dead_letter(self, queue, entry.message, reason):
-                self.retract_entry(entry)
-            else:
-                self.keep_discarded(entry, reason)
+    def retry_dead_letters(self, queue: Queue) -> None:
+        """Try to dead-letter what has died and could not be before."""
+        self.touch(queue)
+        for discarded in queue.take_discarded():
+            self._dead_letter(discarded)
 
     def enqueue(self, queue: Queue, message: Message) -> Entry:
         """Put a message into a queue, where the shorter of its own and the queue's time to live begins."""

@@ -59,11 +59,11 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))
         return
-    receipt = arrive(node, queues, message)
+    receipt = arrive(node, queues, message, channel.registrations)
     if not queues and method.mandatory:
         give_back(channel, message)
     if channel.confirms:
-        node.awaiting.append(Awaiting(receipt.position, channel, channel.next_publish_number, receipt.is_refused))
+        node.awaiting.append(Awaiting(receipt.position, channel, channel.next_publish_number, bool(receipt.refusing)))
         channel.next_publish_number += 1
 
 

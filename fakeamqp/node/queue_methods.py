@@ -161,6 +161,7 @@ def purge(node: Node, channel: Channel, method: QueuePurge) -> None:
     purged = queue.clear()
     for entry in purged:
         node.retract_entry(entry)
+    node.touch(queue)
     if not method.nowait:
         channel.send(QueuePurgeOk(len(purged)))
 

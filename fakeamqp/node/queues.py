@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from fakeamqp.node.arguments import assert_equivalent, described
 from fakeamqp.node.backlog import Backlog, Line, PriorityBacklog, QuorumBacklog
 from fakeamqp.node.consumers import Consumer, Rotation, Succession
+from fakeamqp.node.effects import Deliver, Discarded, Effect, Forget, GiveUp, Unused, WakeAt
 from fakeamqp.node.facts import PolicyFact, QueueFact
 from fakeamqp.node.journal import QueueStore
 from fakeamqp.node.logs import Log
@@ -16,40 +17,9 @@ from fakeamqp.node.queue_arguments import QueueArguments, assert_equivalent_queu
 from fakeamqp.node.readers import Readers
 from fakeamqp.node.timers import Timer
 from fakeamqp.spec.errors import resource_locked
-from fakeamqp.spec.records import Record
 
-
-class Deliver(Record):
-    """Effect: hand this entry to this consumer."""
-
-    consumer: Consumer
-    entry: Entry
-
-
-class GiveUp(Record):
-    """Effect: the queue has no room or no time for this entry any more; `reason` is x-death's word for it."""
-
-    entry: Entry
-    reason: str
-
-
-class WakeAt(Record):
-    """Effect: run the queue again at this time, microseconds."""
-
-    at_us: int
-
-
-class Unused(Record):
-    """Effect: the last consumer of an auto-delete queue is gone."""
-
-
-class Forget(Record):
-    """Effect: a stream keeps this entry no longer, whoever may have read it."""
-
-    entry: Entry
-
-
-Effect: TypeAlias = Deliver | GiveUp | WakeAt | Unused | Forget
+Registrations: TypeAlias = dict["Queue", int]
+"""What a publisher knows of quorum queues: how often each had been too long when it first published there."""
 
 
 class Queue:
@@ -57,18 +27,19 @@ class Queue:
 
     __slots__ = (
         "backlog",
+        "blocks",
         "consumers",
         "declared",
         "delivery_limit",
         "discarded",
+        "discarded_bytes",
         "exclusive_consumer",
         "expiry_timer",
         "fact",
         "had_consumer",
-        "has_returns",
+        "has_requeued",
         "is_deleted",
         "is_dirty",
-        "is_full",
         "is_limited",
         "is_quorum",
         "is_stream",
@@ -83,6 +54,8 @@ class Queue:
         "profile",
         "readers",
         "ready_bytes",
+        "registrations",
+        "released",
         "settings",
         "store",
         "ttl_us",
@@ -114,18 +87,24 @@ class Queue:
         """The size of all ready bodies, where it matters."""
         self.unacked: dict[int, Entry] = {}
         """Entries that somebody holds, by position."""
-        self.discarded: dict[int, tuple[Entry, str]] = {}
-        """Entries that died of a reason and have not yet arrived where dead letters go, by position."""
+        self.discarded: list[Discarded] = []
+        """What waits to be dead-lettered, in the order of dying."""
+        self.discarded_bytes = 0
+        """The size of their bodies."""
         self.consumers = _consumers(self.settings, profile) if self.readers is None else self.readers
         self.exclusive_consumer: Consumer | None = None
         self.had_consumer = False
+        self.has_requeued = False
+        """Whether something came back to a classic queue since it last ran."""
         self.next_position = 0
         self.is_dirty = False
         self.is_deleted = False
-        self.is_full = False
-        """Whether a quorum queue refuses what comes until it is down to 80 percent of its limits."""
-        self.has_returns = False
-        """Whether messages came back to a limited classic queue, which drops its excess before it serves consumers."""
+        self.blocks = 0
+        """How often a quorum queue has told its publishers that it is too long."""
+        self.released = 0
+        """How often it had, when it was last down to 80 percent of its limits and let them publish again."""
+        self.registrations: Registrations = {}
+        """Of the queue as a publisher of dead letters."""
         self.wake_timer: Timer | None = None
         self.expiry_timer: Timer | None = None
         self.configure(self.settings)
@@ -177,7 +156,17 @@ class Queue:
         self.backlog.put_back(entry)
         if self.is_limited:
             self.ready_bytes += len(entry.message.body)
-            self.has_returns = not self.is_quorum
+            self.has_requeued = not self.is_quorum
+
+    def discard(self, discarded: Discarded) -> None:
+        """An entry that died waits to be dead-lettered."""
+        self.discarded.append(discarded)
+        self.discarded_bytes += len(discarded.entry.message.body)
+
+    def take_discarded(self) -> list[Discarded]:
+        """All that waits to be dead-lettered leaves, the oldest first."""
+        taken, self.discarded, self.discarded_bytes = self.discarded, [], 0
+        return taken
 
     def clear(self) -> list[Entry]:
         """All ready entries leave, in their order."""
@@ -185,31 +174,50 @@ class Queue:
         return self.backlog.clear()
 
     def is_over(self, more_messages: int = 0, more_bytes: int = 0) -> bool:
-        """Whether the queue is longer than it may be, or would be with so much more."""
+        """Whether the queue is longer than it may be, or would be with so much more.
+
+        What waits to be dead-lettered counts as well (rabbit_fifo.erl, is_over_limit; observed).
+        """
         settings = self.settings
-        return (settings.max_length is not None and len(self.backlog) + more_messages > settings.max_length) or (
-            settings.max_length_bytes is not None and self.ready_bytes + more_bytes > settings.max_length_bytes
+        messages = len(self.backlog) + len(self.discarded) + more_messages
+        size = self.ready_bytes + self.discarded_bytes + more_bytes
+        return (settings.max_length is not None and messages > settings.max_length) or (
+            settings.max_length_bytes is not None and size > settings.max_length_bytes
         )
 
-    def refuses(self, message: Message) -> bool:
+    def refuses(self, message: Message, registrations: Registrations | None) -> bool:
         """Whether a publisher to a limited queue is told that there is no room (x-overflow: reject-publish).
 
-        A quorum queue notices only once it is over its limit, and then refuses until it is down to 80 percent.
-        Source: rabbit_fifo.erl and rabbit_fifo_client.erl; observed.
+        A quorum queue takes what makes it too long, and then refuses all publishers until it is down to 80 percent.
+        One that comes new meanwhile may publish as long as the queue is not too long. Without registrations, as
+        dead letters come that may be lost, it takes everything. Source: rabbit_fifo.erl (evaluate_limit,
+        register_enqueuer) and rabbit_fifo_client.erl; observed.
         """
         if not self.settings.rejects:
             return False
-        would_be_over = self.is_over(1, len(message.body))
         if not self.is_quorum:
-            return would_be_over
-        refused = self.is_full and not self._has_drained()
-        self.is_full = refused or would_be_over
-        return refused
+            return self.is_over(1, len(message.body))
+        if registrations is None:
+            return False
+        registered = registrations.setdefault(self, self.blocks - self.is_over())
+        if self.blocks > max(registered, self.released):
+            return True
+        self.blocks += self.is_over(1, len(message.body))
+        return False
+
+    def _tell_publishers(self) -> None:
+        """A quorum queue stops its publishers or lets them go on."""
+        if self.is_over():
+            self.blocks += 1
+        elif self._has_drained():
+            self.released = self.blocks
 
     def _has_drained(self) -> bool:
         settings = self.settings
-        return (settings.max_length is None or len(self.backlog) <= settings.max_length * 8 // 10) and (
-            settings.max_length_bytes is None or self.ready_bytes <= settings.max_length_bytes * 8 // 10
+        messages = len(self.backlog) + len(self.discarded)
+        size = self.ready_bytes + self.discarded_bytes
+        return (settings.max_length is None or messages <= settings.max_length * 8 // 10) and (
+            settings.max_length_bytes is None or size <= settings.max_length_bytes * 8 // 10
         )
 
     def renewed(self, entry: Entry) -> Entry:
@@ -228,7 +236,7 @@ class Queue:
         self.is_deleted = True
         self.clear()
         self.unacked.clear()
-        self.discarded.clear()
+        self.take_discarded()
         for timer in (self.wake_timer, self.expiry_timer):
             if timer is not None:
                 timer.cancel()
@@ -238,21 +246,38 @@ class Queue:
         if self.log is not None:
             return self._run_stream(self.log, now_us)
         effects: list[Effect] = []
+        if self.has_requeued:
+            # A classic queue looks at its length before it serves what came back, and at what expired after that
+            # (rabbit_amqqueue_process.erl, requeue_and_run; observed).
+            self.has_requeued = False
+            self._drop_heads(effects)
+        head = self._serve(now_us, effects)
+        if self.is_limited:
+            while self._drop_heads(effects):
+                head = self._serve(now_us, effects)
+            if self.is_quorum:
+                self._tell_publishers()
+        if self.is_quorum and len(effects) > 1:
+            effects.sort(key=self._turn_to_be_sent)
+        if head is not None and head.expires_us != NO_EXPIRY_US and head is not self.backlog.overtaker:
+            effects.append(WakeAt(head.expires_us))
+        if self.fact.auto_delete and self.had_consumer and not (self.consumers or self.is_deleted):
+            effects.append(Unused())
+        return effects
+
+    def _serve(self, now_us: int, effects: list[Effect]) -> Entry | None:
+        """Expire heads and hand out what consumers can take; the head that is left."""
         backlog = self.backlog
-        if self.has_returns:
-            self.has_returns = False
-            if not self.settings.rejects:
-                effects += self._excess()
         while (head := backlog.head()) is not None:
             # What expires as it arrives may still go to a consumer that is free: expiration 0 means just that.
             is_expired = head.expires_us <= now_us and head is not backlog.overtaker
             is_lost = is_expired and (head.is_redelivered or head.expires_us < now_us)
             consumer = None if is_lost else self.consumers.next()
             if consumer is None:
-                if is_expired:
-                    effects.append(GiveUp(self.take(), "expired"))
-                    continue
-                break
+                if not is_expired or self._is_too_long():
+                    break
+                effects.append(GiveUp(self.take(), "expired"))
+                continue
             entry = self.take()
             if not consumer.no_ack:
                 consumer.outstanding += 1
@@ -260,16 +285,18 @@ class Queue:
                 if self.is_quorum and not consumer.can_take():
                     self.consumers.park(consumer)
             effects.append(Deliver(consumer, entry))
-        if self.is_quorum and len(effects) > 1:
-            effects.sort(key=self._turn_to_be_sent)
-        if self.is_limited and not self.settings.rejects:
-            effects += self._excess()
-            head = backlog.head()
-        if head is not None and head.expires_us != NO_EXPIRY_US and head is not backlog.overtaker:
-            effects.append(WakeAt(head.expires_us))
-        if self.fact.auto_delete and self.had_consumer and not (self.consumers or self.is_deleted):
-            effects.append(Unused())
-        return effects
+        return head
+
+    def _is_too_long(self) -> bool:
+        """Whether heads must be dropped."""
+        return self.is_limited and not self.settings.rejects and self.is_over()
+
+    def _drop_heads(self, effects: list[Effect]) -> bool:
+        """Give up what is too much; whether anything was."""
+        before = len(effects)
+        while self._is_too_long():
+            effects.append(GiveUp(self.take(), "maxlen"))
+        return len(effects) > before
 
     def _turn_to_be_sent(self, effect: Effect) -> tuple[int, str]:
         """What becomes ready at once in a quorum queue is sent consumer by consumer (observed)."""
@@ -277,13 +304,6 @@ class Queue:
             return (0, "")
         consumer = effect.consumer
         return (0, consumer.tag) if self.profile.quorum_sorts_consumers_by_tag else (consumer.number, "")
-
-    def _excess(self) -> list[Effect]:
-        """Heads go until the queue is as short as it must be."""
-        effects: list[Effect] = []
-        while self.is_over():
-            effects.append(GiveUp(self.take(), "maxlen"))
-        return effects
 
     def _run_stream(self, log: Log, now_us: int) -> list[Effect]:
         """Drop what a stream need not keep, and let every consumer read on."""
@@ -306,7 +326,7 @@ class Queue:
         assert all(entry.position == position for position, entry in self.unacked.items())
         assert not {each.position for each in self.backlog} & set(self.unacked)
         assert all(each.position < self.next_position for each in self.backlog)
-        assert self.settings.rejects or not self.is_over()
+        assert not self._is_too_long()
         if self.backlog and not self.settings.single_active_consumer:
             assert not any(each.can_take() for each in self.consumers), f"{self.name}: ready messages, idle consumers"
         if self.exclusive_consumer is not None:

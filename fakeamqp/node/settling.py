@@ -110,7 +110,7 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
     if channel.global_prefetch:
         queues += [consumer.queue for consumer in channel.consumers.values()]
     for queue in queues:
-        if queue.consumers.unpark(channel) or outcome is REQUEUED:
+        if queue.consumers.unpark(channel) or queue.is_limited or outcome is REQUEUED:
             node.touch(queue)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fakeamqp.node.arrivals import arrive
+from fakeamqp.node.arrivals import Receipt, arrive
 from fakeamqp.node.channels import ACKNOWLEDGED, Channel, Publication, Transaction
 from fakeamqp.node.confirms import COMMIT, Awaiting
 from fakeamqp.node.publishing import give_back
@@ -59,10 +59,10 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
             [] if not node.profile.tx_keeps_queue_identity else [each for each in publication.queues if each.is_deleted]
         )
         mandatory = publication.mandatory and not gone
-        receipt = arrive(node, queues, publication.message)
+        receipt = arrive(node, queues, publication.message, channel.registrations)
         if mandatory and not queues:
             give_back(channel, publication.message)
-        is_complete = is_complete and all(each.is_quorum for each in gone) and not receipt.is_refused
+        is_complete = is_complete and all(each.is_quorum for each in gone) and not _is_failure(receipt)
     if not transaction.publications:  # nothing to wait for: the answer precedes what consumers are set free to take
         channel.send(TxCommitOk())
     for settlement in transaction.settlements:
@@ -73,6 +73,15 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
         raise precondition_failed("partial tx completion")
     channel.is_committing = True
     node.awaiting.append(Awaiting(node.journal.appended, channel, COMMIT))
+
+
+def _is_failure(receipt: Receipt) -> bool:
+    """Whether a commit fails because queues have refused a message.
+
+    It forgets the message, and who else refused it, once a quorum queue did: that comes before the commit begins
+    (rabbit_channel.erl, record_rejects and handle_method of tx.commit; observed).
+    """
+    return bool(receipt.refusing) and not any(queue.is_quorum for queue in receipt.refusing)
 
 
 def _queues_now(node: Node, channel: Channel, publication: Publication) -> tuple[Queue, ...]:

@@ -17,6 +17,14 @@ import fakeamqp
 
 STEPS = 120
 EXCHANGES = ("amq.direct", "amq.fanout", "amq.fanout", "amq.fanout", "amq.topic", "amq.headers")
+TO_INVOICES = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "invoices"}
+DURABLE: dict[str, dict[str, Any]] = {
+    "orders": {"x-queue-type": "quorum", "x-delivery-limit": 1, **TO_INVOICES},
+    "invoices": {"x-max-priority": 3, "x-max-length": 5},
+    "quotes": {"x-message-ttl": 2000, "x-max-length": 2, "x-expires": 60_000, **TO_INVOICES},
+    "complaints": {"x-single-active-consumer": True, "x-max-length": 1, "x-overflow": "reject-publish"},
+}
+"""Durable queues, each with its arguments."""
 KEYS = ("a", "b", "a.b", "#")
 
 
@@ -73,10 +81,9 @@ class Program:
         return self.queues[-1]
 
     def declare_durable(self, channel: Any) -> object:
-        name = self.random.choice(("orders", "invoices"))
-        arguments = {"x-queue-type": "quorum"} if name == "orders" else {}
+        name = self.random.choice(tuple(DURABLE))
         self.queues.append(name)
-        return channel.queue_declare(name, durable=True, arguments=arguments)
+        return channel.queue_declare(name, durable=True, arguments=DURABLE[name])
 
     def bind(self, channel: Any) -> object:
         arguments = {"h": self.random.choice((1, 2)), "x-match": "any"}
@@ -84,13 +91,16 @@ class Program:
 
     def publish(self, channel: Any) -> object:
         headers = {name: self.random.choice((1, 2)) for name in ("z", "h", "a")}
-        properties = pika.BasicProperties(headers=headers, delivery_mode=self.random.choice((1, 2)))
+        priority, mode = self.random.choice((None, 0, 2)), self.random.choice((1, 2))
+        properties = pika.BasicProperties(headers=headers, delivery_mode=mode, priority=priority)
         exchange, key = self.random.choice((("", self.a_queue()), (self.random.choice(EXCHANGES), "a")))
         return channel.basic_publish(exchange, key, str(self.random.random()).encode(), properties)
 
     def consume(self, channel: Any) -> object:
         channel.basic_qos(prefetch_count=self.random.choice((0, 1, 2)))
-        return channel.basic_consume(self.a_queue(), self.receive, auto_ack=self.random.random() < 0.3)
+        arguments = self.random.choice(({}, {"x-priority": 1}))
+        auto_ack = self.random.random() < 0.3
+        return channel.basic_consume(self.a_queue(), self.receive, auto_ack=auto_ack, arguments=arguments)
 
     def receive(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         self.note("received", method, sorted((properties.headers or {}).items()), list(properties.headers or {}), body)

@@ -79,6 +79,31 @@ PROPERTIES = (
     BasicProperties(user_id="nobody"),
     BasicProperties(delivery_mode=7, priority=255, reply_to="amq.rabbitmq.reply-to"),
 )
+QUEUE_ARGUMENTS: dict[str, Table] = {
+    "a": {},
+    "b": {"x-queue-type": "quorum"},
+    "c": {},
+    "d": {"x-queue-type": "stream"},
+    "brief": {
+        "x-message-ttl": 1000,
+        "x-max-length": 3,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": "full",
+    },
+    "full": {"x-max-priority": 5, "x-max-length": 2, "x-overflow": "reject-publish-dlx", "x-dead-letter-exchange": "a"},
+    "single": {"x-single-active-consumer": True, "x-max-length-bytes": 1500, "x-expires": 20_000},
+    "safe": {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": 1,
+        "x-max-length": 3,
+        "x-overflow": "reject-publish",
+        "x-dead-letter-strategy": "at-least-once",
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": "brief",
+    },
+}
+"""The queues that well-behaved clients declare, and how."""
+
 RESPONSES = (
     b"\0guest\0guest",
     b"\0worker\0secret",
@@ -133,13 +158,13 @@ BY_TYPE: dict[str, tuple[Any, ...]] = {
 }
 
 SENSIBLE: dict[str, tuple[Any, ...]] = {
-    "queue": ("a", "b", "c", "d"),
+    "queue": tuple(QUEUE_ARGUMENTS),
     "exchange": ("", "", "a", "b", "c"),
-    "routing_key": ("a", "b", "c", "d", "a.b"),
+    "routing_key": (*QUEUE_ARGUMENTS, "a.b"),
     "consumer_tag": ("",),
     "delivery_tag": (1, 2, 3, 4),
-    "arguments": ({},),
-    "properties": PROPERTIES[:4],
+    "arguments": ({}, {}, {"x-priority": 5}),
+    "properties": (*PROPERTIES[:4], BasicProperties(priority=9, delivery_mode=2)),
     "durable": (True,),
 } | dict.fromkeys(("immediate", "passive", "exclusive", "auto_delete", "if_unused", "if_empty"), (False,))
 """What rarely goes wrong."""
@@ -153,7 +178,10 @@ def examples(kind: type[Method], count: int, sensible: bool = False) -> list[Met
     """Some methods of a class. A whole method is then one choice of Hypothesis, so that a run has room for many."""
     chance = random.Random(kind.NAME)
     pools = {field: choices(kind, field) for field in kind.__slots__} | (SENSIBLE if sensible else {})
-    return [kind(*(chance.choice(pools[field]) for field in kind.__slots__)) for _ in range(count)]
+    made = [kind(*(chance.choice(pools[field]) for field in kind.__slots__)) for _ in range(count)]
+    if sensible and kind is QueueDeclare:
+        made = [each.replace(arguments=QUEUE_ARGUMENTS[each.queue]) for each in made]
+    return made
 
 
 def examples_of(kinds: list[type[Method]], sensible: bool = False) -> st.SearchStrategy[Method]:

@@ -71,10 +71,7 @@ operations = st.one_of([st.tuples(st.just(name), st.tuples(*each)) for name, eac
 
 speakers = {"client": clients, "number": st.sampled_from((1, 2, 3))}
 FURNITURE = (
-    QueueDeclare("a", durable=True),
-    QueueDeclare("b", durable=True, arguments={"x-queue-type": "quorum"}),
-    QueueDeclare("c", durable=True),
-    QueueDeclare("d", durable=True, arguments={"x-queue-type": "stream"}),
+    *(QueueDeclare(name, durable=True, arguments=each) for name, each in words.QUEUE_ARGUMENTS.items()),
     ExchangeDeclare("a", "topic", durable=True),
     ExchangeDeclare("b", "headers", arguments={"alternate-exchange": "c"}),
     ExchangeDeclare("c", "fanout", auto_delete=True),
@@ -82,8 +79,8 @@ FURNITURE = (
     QueueBind("b", "c"),
     QueueBind("c", "b", arguments={"x-match": "any", "a": 5}),
     ExchangeBind("b", "a", "a.b"),
-    *(BasicPublish("", name, body=b"old") for name in "abcd" * 3),
-    *(BasicGet(name) for name in "abc"),
+    *(BasicPublish("", name, body=b"old") for name in (*words.QUEUE_ARGUMENTS,) * 3),
+    *(BasicGet(name) for name in words.QUEUE_ARGUMENTS if name != "d"),
 )
 """What is there at the start."""
 

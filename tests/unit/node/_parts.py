@@ -36,9 +36,9 @@ def queue_fact(name: str = "orders", **changes: Any) -> QueueFact:
     return QueueFact("/", name, durable=True, owner=None, auto_delete=False, arguments={}).replace(**changes)
 
 
-def make_queue(name: str = "orders", **changes: Any) -> Queue:
+def make_queue(name: str = "orders", *, version: str = "4.0", **changes: Any) -> Queue:
     """A queue that is not on disk."""
-    return Queue(queue_fact(name, **changes), None, profile_of("4.0"))
+    return Queue(queue_fact(name, **changes), None, profile_of(version))
 
 
 def message(body: bytes = b"", properties: BasicProperties = PERSISTENT) -> Message:
@@ -46,9 +46,10 @@ def message(body: bytes = b"", properties: BasicProperties = PERSISTENT) -> Mess
     return Message("", "orders", properties, body)
 
 
-def fill(queue: Queue, *bodies: bytes, expires_us: int = NO_EXPIRY_US) -> list[Entry]:
+def fill(queue: Queue, *bodies: bytes, expires_us: int = NO_EXPIRY_US, priority: int | None = None) -> list[Entry]:
     """Put messages into a queue; its entries for them."""
-    entries = [queue.enqueue(message(body), expires_us) for body in bodies]
+    properties = PERSISTENT.replace(priority=priority)
+    entries = [queue.enqueue(message(body, properties), expires_us) for body in bodies]
     for entry in entries:
         queue.admit(entry)
     return entries
@@ -66,6 +67,7 @@ def make_consumer(
     *,
     no_ack: bool = False,
     prefetch_count: int = 0,
+    priority: int = 0,
     arguments: Table | None = None,
 ) -> Consumer:
     """A consumer that its queue and its channel know of."""
@@ -77,7 +79,7 @@ def make_consumer(
         no_ack=no_ack,
         exclusive=False,
         prefetch_count=prefetch_count,
-        priority=0,
+        priority=priority,
         arguments=arguments or {},
     )
     channel.consumers[tag] = consumer

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from fakeamqp.node.backlog import Backlog, Line, PriorityBacklog, QuorumBacklog
+from fakeamqp.node.messages import Entry
 from tests.unit.node._parts import fill, make_queue
 
 
@@ -16,6 +17,12 @@ def filled(count: int) -> Line:
     fill(queue, *(b"" for _ in range(count)))
     assert isinstance(queue.backlog, Line)
     return queue.backlog
+
+
+def with_priorities(*priorities: int | None) -> list[Entry]:
+    """New entries of one queue with messages of these priorities."""
+    queue = make_queue()
+    return [entry for priority in priorities for entry in fill(queue, b"", priority=priority)]
 
 
 def positions(backlog: Line) -> list[int]:
@@ -101,6 +108,77 @@ class TestQuorum:
         assert [entry.position for entry in backlog.clear()] == [2, 0, 1, 3]
         assert len(backlog) == 0
         backlog.check()
+
+    def test_without_levels_priorities_mean_nothing(self) -> None:
+        backlog = QuorumBacklog(has_levels=False)
+        for entry in with_priorities(0, 9):
+            backlog.append(entry)
+        assert [entry.position for entry in backlog] == [0, 1]
+
+    def test_two_of_high_priority_leave_then_a_normal_one_that_came_before_the_next(self) -> None:
+        backlog = QuorumBacklog(has_levels=True)
+        for entry in with_priorities(4, 0, 5, 9, 5, 9, 5):
+            backlog.append(entry)
+        backlog.check()
+        order = [2, 3, 0, 4, 5, 1, 6]
+        assert [entry.position for entry in backlog] == order
+        assert [backlog.pop().position for _ in range(len(order))] == order
+
+    def test_what_leaves_without_a_choice_counts_as_well(self) -> None:
+        backlog = QuorumBacklog(has_levels=True)
+        *alone, normal, high, other = with_priorities(0, 0, 0, 9, 9)
+        for entry in alone:
+            backlog.append(entry)
+        assert [backlog.pop().position for _ in alone] == [0, 1]
+        for entry in (normal, high, other):
+            backlog.append(entry)
+        assert [entry.position for entry in backlog] == [2, 3, 4]
+
+    def test_lines_out_of_order_are_noticed(self) -> None:
+        backlog = QuorumBacklog(has_levels=True)
+        for entry in reversed(filled(2).clear()):
+            backlog.append(entry)
+        with pytest.raises(AssertionError):
+            backlog.check()
+
+
+class TestPriorities:
+    """The backlog of a classic queue with priorities."""
+
+    def test_the_highest_leaves_first_and_of_equal_ones_the_oldest(self) -> None:
+        backlog = PriorityBacklog(5)
+        for entry in with_priorities(1, 5, None, 5, 3):
+            backlog.append(entry)
+        backlog.check()
+        assert len(backlog) == 5
+        assert [entry.position for entry in backlog] == [1, 3, 4, 0, 2]
+        assert backlog.head() is next(iter(backlog))
+        assert [backlog.pop().position for _ in range(5)] == [1, 3, 4, 0, 2]
+
+    def test_what_is_above_the_highest_is_the_highest(self) -> None:
+        backlog = PriorityBacklog(5)
+        for entry in with_priorities(5, 255):
+            backlog.append(entry)
+        assert [entry.position for entry in backlog] == [0, 1]
+
+    def test_what_is_put_back_has_its_old_place_in_its_line(self) -> None:
+        backlog = PriorityBacklog(5)
+        for entry in with_priorities(1, 5, 5):
+            backlog.append(entry)
+        first, second, low = (backlog.pop() for _ in range(3))
+        for entry in (low, second, first):
+            backlog.put_back(entry)
+        assert [entry.position for entry in backlog] == [1, 2, 0]
+        assert [entry.position for entry in backlog.clear()] == [1, 2, 0]
+        assert len(backlog) == 0
+
+    def test_a_line_out_of_order_is_noticed(self) -> None:
+        backlog = PriorityBacklog(5)
+        (entry,) = with_priorities(5)
+        backlog.append(entry)
+        backlog.append(entry)
+        with pytest.raises(AssertionError):
+            backlog.check()
 
 
 def test_two_entries_at_one_place_are_noticed() -> None:

@@ -11,6 +11,7 @@ from fakeamqp.spec.methods import (
     BasicConsumeOk,
     BasicDeliver,
     BasicGet,
+    BasicNack,
     BasicPublish,
     BasicReturn,
     ChannelClose,
@@ -149,6 +150,27 @@ class TestConfirms:
         channel.call(QueueDeclare("orders", durable=True))
         channel.call(ConfirmSelect())
         assert publish(channel) == [BasicAck(1)]
+
+
+class TestRefusals:
+    """What a full queue refuses is told at once, whatever still waits for the disk."""
+
+    @pytest.fixture(autouse=True)
+    def full(self, channel: DirectChannel) -> None:
+        """A durable queue that takes one message."""
+        arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
+        channel.call(QueueDeclare("full", durable=True, arguments=arguments))
+
+    def test_a_refusal_overtakes_what_waits(self, broker: fakeamqp.Broker, channel: DirectChannel) -> None:
+        assert publish(channel, "full") == []
+        assert publish(channel, "full") == [BasicNack(2)]
+        assert publish(channel, "orders") == []
+        assert after_sync(broker, channel) == [BasicAck(3, multiple=True)]
+
+    def test_a_refusal_alone_is_marked_as_multiple(self, broker: fakeamqp.Broker, channel: DirectChannel) -> None:
+        publish(channel, "full")
+        after_sync(broker, channel)
+        assert publish(channel, "full") == [BasicNack(2, multiple=True)]
 
 
 class TestCommits:

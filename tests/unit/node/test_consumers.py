@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.consumers import Rotation
+from fakeamqp.node.consumers import Rotation, Succession
+from fakeamqp.node.queues import Queue
 from tests.unit.node._parts import make_channel, make_consumer, make_queue
 
 
-def served(rotation: Rotation, count: int) -> list[str]:
+def served(rotation: Rotation | Succession, count: int) -> list[str]:
     """The tags of the next consumers."""
     return [consumer.tag for consumer in (rotation.next() for _ in range(count)) if consumer is not None]
 
@@ -101,3 +102,86 @@ class TestLimits:
         assert not consumer.can_take()
         channel.outstanding = 2
         assert consumer.can_take()
+
+
+class TestPriorities:
+    def test_whoever_has_a_higher_one_is_served_first_and_equals_take_turns(self) -> None:
+        queue, channel = make_queue(), make_channel()
+        make_consumer(queue, channel, "low", priority=-1)
+        one = make_consumer(queue, channel, "one", priority=5, prefetch_count=1)
+        two = make_consumer(queue, channel, "two", priority=5, prefetch_count=1)
+        assert served(queue.consumers, 3) == ["one", "two", "one"]
+        one.outstanding = two.outstanding = 1
+        assert served(queue.consumers, 2) == ["low", "low"]
+        two.outstanding = 0
+        assert queue.consumers.unpark(channel)
+        assert served(queue.consumers, 1) == ["two"]
+
+    def test_one_that_leaves_is_taken_from_its_own_line(self) -> None:
+        queue, channel = make_queue(), make_channel()
+        high = make_consumer(queue, channel, "high", priority=5)
+        make_consumer(queue, channel, "low")
+        queue.consumers.remove(high)
+        assert served(queue.consumers, 2) == ["low", "low"]
+        assert [consumer.tag for consumer in queue.consumers] == ["low"]
+
+
+class TestSuccession:
+    """The consumers of a queue with a single active consumer."""
+
+    @pytest.fixture(params=["classic", "quorum of 3.10", "quorum of 4.0"])
+    def queue(self, request: pytest.FixtureRequest) -> Queue:
+        queue_type, _, version = request.param.partition(" of ")
+        arguments = {"x-queue-type": queue_type, "x-single-active-consumer": True}
+        return make_queue(arguments=arguments, version=version or "4.0")
+
+    def test_nobody_is_served_where_nobody_consumes(self, queue: Queue) -> None:
+        assert queue.consumers.next() is None
+        assert list(queue.consumers.served()) == []
+        assert not queue.consumers.unpark(make_channel())
+
+    def test_only_the_first_is_served(self, queue: Queue) -> None:
+        channel = make_channel()
+        first = make_consumer(queue, channel, "first")
+        make_consumer(queue, channel, "second")
+        assert served(queue.consumers, 3) == ["first"] * 3
+        assert list(queue.consumers.served()) == [first]
+        assert len(queue.consumers) == 2
+
+    def test_at_its_limit_nobody_is_served(self, queue: Queue) -> None:
+        first, other = make_consumer(queue, tag="first", prefetch_count=1), make_channel(2)
+        make_consumer(queue, other, "second")
+        first.outstanding = 1
+        queue.consumers.park(first)
+        assert served(queue.consumers, 1) == []
+        first.outstanding = 0
+        assert not queue.consumers.unpark(other)
+        assert queue.consumers.unpark(first.channel)
+        assert served(queue.consumers, 1) == ["first"]
+
+    def test_one_that_waits_may_leave(self, queue: Queue) -> None:
+        channel = make_channel()
+        make_consumer(queue, channel, "first")
+        queue.consumers.remove(make_consumer(queue, channel, "second"))
+        assert served(queue.consumers, 1) == ["first"]
+
+    def test_who_succeeds_is_the_oldest_or_the_one_of_the_highest_priority(self, queue: Queue) -> None:
+        channel = make_channel()
+        first = make_consumer(queue, channel, "first", priority=9)
+        for tag, priority in (("second", 1), ("third", 5), ("fourth", 5)):
+            make_consumer(queue, channel, tag, priority=priority)
+        queue.consumers.remove(first)
+        by_age = queue.is_quorum and not queue.profile.quorum_queues_have_priorities
+        assert served(queue.consumers, 1) == ["second" if by_age else "third"]
+
+    def test_a_higher_priority_replaces_the_active_one_of_a_quorum_queue_of_4_0_when_it_has_nothing_left(
+        self, queue: Queue
+    ) -> None:
+        channel = make_channel()
+        first = make_consumer(queue, channel, "first")
+        first.outstanding = 1
+        make_consumer(queue, channel, "second", priority=1)
+        replaces = queue.is_quorum and queue.profile.quorum_queues_have_priorities
+        assert served(queue.consumers, 1) == ([] if replaces else ["first"])
+        first.outstanding = 0
+        assert served(queue.consumers, 1) == (["second"] if replaces else ["first"])

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from fakeamqp.node.effects import Deliver, Discarded, GiveUp, Unused, WakeAt
 from fakeamqp.node.profile import PROFILES
-from fakeamqp.node.queues import (
-    Deliver,
-    GiveUp,
-    Queue,
-    Unused,
-    WakeAt,
-    assert_equivalent_queue,
-    assert_may_use,
-)
+from fakeamqp.node.queues import Queue, Registrations, assert_equivalent_queue, assert_may_use
 from fakeamqp.node.timers import Timers
 from fakeamqp.spec.errors import SoftError
-from tests.unit.node._parts import QUORUM, fill, make_channel, make_consumer, make_queue, queue_fact
+from tests.unit.node._parts import QUORUM, fill, make_channel, make_consumer, make_queue, message, queue_fact
 
 
 def bodies(queue: Queue) -> list[bytes]:
@@ -108,6 +103,98 @@ class TestExpiry:
         consumer = make_consumer(queue)
         (brief,) = fill(queue, b"brief", expires_us=10)
         assert queue.run(10) == [Deliver(consumer, brief)]
+
+
+class TestLimits:
+    """x-max-length and x-max-length-bytes; what a full queue refuses, and what it drops."""
+
+    @pytest.mark.parametrize("limit", [{"x-max-length": 2}, {"x-max-length-bytes": 2}])
+    def test_the_oldest_are_dropped(self, limit: dict[str, int]) -> None:
+        queue = make_queue(arguments=limit)
+        first, second, *_ = fill(queue, b"1", b"2", b"3", b"4")
+        assert queue.run(0) == [GiveUp(first, "maxlen"), GiveUp(second, "maxlen")]
+        assert bodies(queue) == [b"3", b"4"]
+
+    def test_consumers_come_before_the_limit(self) -> None:
+        queue = make_queue(arguments={"x-max-length": 1})
+        consumer = make_consumer(queue, prefetch_count=1)
+        first, second, _ = fill(queue, b"1", b"2", b"3")
+        assert queue.run(0) == [Deliver(consumer, first), GiveUp(second, "maxlen")]
+
+    @pytest.mark.parametrize("queue_type", ["classic", "quorum"])
+    def test_the_limit_comes_before_consumers_where_something_came_back_to_a_classic_queue(
+        self, queue_type: str
+    ) -> None:
+        queue = make_queue(arguments={"x-queue-type": queue_type, "x-max-length": 1})
+        first, second = fill(queue, b"1", b"2")
+        queue.put_back(queue.take())
+        consumer = make_consumer(queue, prefetch_count=1)
+        if queue.is_quorum:
+            assert queue.run(0) == [Deliver(consumer, first)]
+        else:
+            assert queue.run(0) == [GiveUp(first, "maxlen"), Deliver(consumer, second)]
+
+    def test_what_expired_behind_what_is_dropped_expires(self) -> None:
+        queue = make_queue(arguments={"x-max-length": 2})
+        (first,) = fill(queue, b"1")
+        (brief,) = fill(queue, b"2", expires_us=10)
+        fill(queue, b"3")
+        assert queue.run(20) == [GiveUp(first, "maxlen"), GiveUp(brief, "expired")]
+
+    def test_what_is_too_much_is_so_even_if_it_has_expired(self) -> None:
+        queue = make_queue(arguments={"x-max-length": 0})
+        (entry,) = fill(queue, b"1", expires_us=10)
+        assert queue.run(10) == [GiveUp(entry, "maxlen")]
+
+    def test_a_classic_queue_refuses_what_would_be_too_much(self) -> None:
+        queue = make_queue(arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+        assert not queue.refuses(message(), None)
+        fill(queue, b"1")
+        assert queue.refuses(message(), None)
+        assert queue.run(0) == []
+
+    @pytest.mark.parametrize("arguments", [{"x-overflow": "reject-publish"}, {"x-max-length": 0}])
+    def test_without_a_limit_or_without_refusals_nothing_is_refused(self, arguments: dict[str, Any]) -> None:
+        assert not make_queue(arguments=arguments).refuses(message(), None)
+
+    @pytest.mark.parametrize("limit", [{"x-max-length": 5}, {"x-max-length-bytes": 5}])
+    def test_a_quorum_queue_refuses_each_publisher_once_it_is_too_long(self, limit: dict[str, int]) -> None:
+        queue = make_queue(arguments={**QUORUM, **limit, "x-overflow": "reject-publish"})
+        publisher: Registrations = {}
+
+        def is_taken(registrations: Registrations | None) -> bool:
+            if queue.refuses(message(b"1"), registrations):
+                return False
+            fill(queue, b"1")
+            queue.run(0)
+            return True
+
+        assert [is_taken(publisher) for _ in range(7)] == [True] * 6 + [False]
+        assert is_taken(None)
+        assert not is_taken({})  # who comes new to a queue that is too long
+        for _ in range(2):
+            queue.take()
+        queue.run(0)
+        newcomer: Registrations = {}
+        assert not is_taken(publisher)
+        assert is_taken(newcomer)
+        assert not is_taken(newcomer)
+        for _ in range(2):
+            queue.take()
+        queue.run(0)
+        assert is_taken(publisher)
+        assert is_taken(newcomer)
+
+    def test_what_waits_to_be_dead_lettered_counts(self) -> None:
+        queue = make_queue(arguments={**QUORUM, "x-max-length": 1, "x-overflow": "reject-publish"})
+        fill(queue, b"1")
+        discarded = Discarded(queue.take(), "rejected", [])
+        queue.discard(discarded)
+        assert queue.is_over(1)
+        assert (len(queue.discarded), queue.discarded_bytes) == (1, 1)
+        assert queue.take_discarded() == [discarded]
+        assert (len(queue.discarded), queue.discarded_bytes) == (0, 0)
+        assert not queue.is_over(1)
 
 
 class TestUnused:

@@ -1,0 +1,220 @@
+"""A slow model of one queue with settings of every kind: lists, and whoever was served is told from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a queue is declared with; None where nothing is said."""
+
+    version: str
+    kind: str
+    ttl_ms: int | None
+    max_length: int | None
+    overflow: str
+    max_priority: int | None
+    single_active: bool
+    delivery_limit: int | None
+
+    def arguments(self) -> dict[str, Any]:
+        said = {
+            "x-queue-type": self.kind,
+            "x-message-ttl": self.ttl_ms,
+            "x-max-length": self.max_length,
+            "x-overflow": self.overflow,
+            "x-max-priority": self.max_priority,
+            "x-single-active-consumer": self.single_active or None,
+            "x-delivery-limit": self.delivery_limit,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": "dead",
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
+    @property
+    def is_quorum(self) -> bool:
+        return self.kind == "quorum"
+
+
+@dataclass(eq=False)
+class ModelMessage:
+    """A message; `position` tells the order of arrival."""
+
+    body: bytes
+    priority: int
+    expires_us: int | None
+    position: int
+    redelivered: bool = False
+    returns: int = 0
+
+
+@dataclass(eq=False)
+class ModelConsumer:
+    """A consumer; `channel` is the number of its channel."""
+
+    tag: str
+    channel: int
+    prefetch: int
+    priority: int
+    outstanding: int = 0
+
+    def can_take(self) -> bool:
+        return not self.prefetch or self.outstanding < self.prefetch
+
+
+@dataclass(eq=False)
+class ModelQueue:
+    """The queue, its consumers in the order in which they came, and what it has given up."""
+
+    settings: Settings
+    ready: list[ModelMessage] = field(default_factory=list)
+    consumers: list[ModelConsumer] = field(default_factory=list)
+    active: ModelConsumer | None = None
+    dead: list[tuple[bytes, str]] = field(default_factory=list)
+    count: int = 0
+    known: list[int] = field(default_factory=list)
+    """The channels that have published to a quorum queue."""
+    blocked: list[int] = field(default_factory=list)
+    """Those of them that it refuses."""
+
+    # -- who publishes ------------------------------------------------------------------------------------------------
+
+    def is_over(self, more: int = 0) -> bool:
+        limit = self.settings.max_length
+        return limit is not None and len(self.ready) + more > limit
+
+    def refuses(self, channel: int) -> bool:
+        """Whether a publish is refused; a dead letter of it is noted."""
+        if self.settings.overflow == "drop-head":
+            return False
+        if self.settings.is_quorum:
+            if channel not in self.known:
+                self.known.append(channel)
+                if self.is_over():
+                    self.blocked.append(channel)
+            return channel in self.blocked
+        return self.is_over(1)
+
+    def publish(self, body: bytes, priority: int, now_us: int) -> None:
+        self.count += 1
+        ttl_ms = self.settings.ttl_ms
+        expires_us = None if ttl_ms is None else now_us + ttl_ms * 1000
+        self.ready.append(ModelMessage(body, priority, expires_us, self.count))
+        self.sort()
+
+    def sort(self) -> None:
+        """A classic queue's order; that of a quorum queue is what came of each step."""
+        if not self.settings.is_quorum:
+            most = self.settings.max_priority or 0
+            self.ready.sort(key=lambda each: (-min(each.priority, most), each.position))
+
+    # -- who consumes -------------------------------------------------------------------------------------------------
+
+    def add(self, consumer: ModelConsumer) -> None:
+        self.consumers.append(consumer)
+        self.active = self.active or consumer
+
+    def remove(self, consumer: ModelConsumer) -> None:
+        self.consumers.remove(consumer)
+        if self.active is consumer:
+            self.active = self.heir()
+
+    def heir(self) -> ModelConsumer | None:
+        """Who is the single active consumer next."""
+        if self.settings.is_quorum and self.settings.version == "3.10":
+            return self.consumers[0] if self.consumers else None
+        return max(self.consumers, key=lambda each: each.priority, default=None)
+
+    def candidates(self) -> list[ModelConsumer]:
+        """Who may be served now."""
+        if not self.settings.single_active:
+            able = [each for each in self.consumers if each.can_take()]
+            return [each for each in able if each.priority == max(other.priority for other in able)]
+        heir = self.heir()
+        if heir is None or self.active is None:
+            return []
+        if self.settings.is_quorum and self.settings.version == "4.0" and heir.priority > self.active.priority:
+            if self.active.outstanding:
+                return []
+            self.active = heir
+        return [self.active] if self.active.can_take() else []
+
+    # -- what becomes of messages --------------------------------------------------------------------------------------
+
+    def run(self, served: dict[bytes, ModelConsumer], now_us: int, *, requeued: bool = False) -> list[ModelMessage]:
+        """Let the queue do all it can; `served` says who got what. What was handed out."""
+        handed_out: list[ModelMessage] = []
+        if requeued and not self.settings.is_quorum:
+            self.trim()
+        while self.ready:
+            head = self.ready[0]
+            is_expired = head.expires_us is not None and head.expires_us <= now_us
+            may_be_served = not is_expired or (head.expires_us == now_us and not head.redelivered)
+            candidates = self.candidates() if may_be_served else []
+            if candidates:
+                consumer = served[head.body]
+                assert consumer in candidates, f"{head.body!r} went to {consumer}"
+                consumer.outstanding += 1
+                handed_out.append(self.ready.pop(0))
+            elif not self.trim(at_most=1):
+                if not is_expired:
+                    break
+                self.die(self.ready.pop(0), "expired")
+        assert len(handed_out) == len(served), f"{served} served, and not just {handed_out}"
+        if self.settings.is_quorum and self.settings.overflow == "reject-publish":
+            if self.is_over():
+                self.blocked = list(self.known)
+            elif self.settings.max_length is not None and len(self.ready) <= self.settings.max_length * 0.8:
+                self.blocked = []
+        return handed_out
+
+    def trim(self, at_most: int = 1000) -> bool:
+        """Drop heads; whether any was."""
+        dropped = 0
+        while self.settings.overflow == "drop-head" and self.is_over() and dropped < at_most:
+            self.die(self.ready.pop(0), "maxlen")
+            dropped += 1
+        return dropped > 0
+
+    def die(self, message: ModelMessage, reason: str) -> None:
+        self.dead.append((message.body, reason))
+
+    def take_back(self, message: ModelMessage, *, by_client: bool) -> None:
+        """A message that was out is ready again, or dies of it."""
+        message.redelivered = True
+        message.returns += 1
+        settings = self.settings
+        limit = settings.delivery_limit
+        if limit is None and settings.version == "4.0":
+            limit = 20
+        if settings.is_quorum and limit is not None and message.returns > limit:
+            self.die(message, "delivery_limit")
+        elif settings.is_quorum and settings.version == "3.10" and limit is None and by_client:
+            self.count += 1
+            message.position, message.redelivered = self.count, True
+            self.ready.append(message)
+        elif settings.is_quorum:
+            returned = [each for each in self.ready if each.position < 0]
+            message.position = -1 - message.position if message.position > 0 else message.position
+            self.ready.insert(len(returned), message)
+        else:
+            self.ready.append(message)
+            self.sort()
+
+    def restart(self, held: list[ModelMessage], *, graceful: bool) -> None:
+        """The node went down and is back; nobody is there any more."""
+        self.consumers, self.active, self.known, self.blocked = [], None, [], []
+        for message in held:
+            message.redelivered = True
+            message.returns += 1
+        self.ready += held
+        for message in self.ready:
+            if message.position < 0:
+                message.position = -1 - message.position
+            if not (graceful or self.settings.is_quorum):
+                message.redelivered = True
+        if self.settings.is_quorum:
+            self.ready.sort(key=lambda each: each.position)
+        self.sort()
