@@ -82,8 +82,6 @@ class Profile(Record, frozen=True):
     """Whether x-max-priority 0 means 1, or no priorities."""
     quorum_sorts_consumers_by_tag: bool
     """Whether a quorum queue goes through consumers that are gone by their tags, or by their age."""
-    quorum_requeues_to_back: bool
-    """Whether a quorum queue without a delivery limit puts returned messages behind all others."""
     foreign_policy_keys: tuple[str, ...]
     """Keys of policies that only other versions know."""
     operator_policy_keys: tuple[str, ...]
@@ -167,7 +165,6 @@ PROFILES: dict[str, Profile] = {
         stream_refusals_say_stream=False,
         zero_priorities_are_one=False,
         quorum_sorts_consumers_by_tag=True,
-        quorum_requeues_to_back=True,
         foreign_policy_keys=("consumer-timeout", "stream-filter-size-bytes", "target-group-size"),
         operator_policy_keys=LIMITS_BY_OPERATOR,
         policy_keys_not_classic=("queue-leader-locator",),
@@ -218,7 +215,6 @@ PROFILES: dict[str, Profile] = {
         stream_refusals_say_stream=True,
         zero_priorities_are_one=True,
         quorum_sorts_consumers_by_tag=False,
-        quorum_requeues_to_back=False,
         foreign_policy_keys=MIRRORING_KEYS,
         operator_policy_keys=(*LIMITS_BY_OPERATOR, *MORE_BY_OPERATOR),
         policy_keys_not_classic=("max-in-memory-bytes", "max-in-memory-length", "target-group-size"),
