@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import direct, memory, pika_door, plot, policies, real, startup, topic
+from benchmarks import direct, expiry, memory, pika_door, plot, policies, real, startup, topic
 from benchmarks.timing import Figure, table
 
-GROUPS = ("direct", "pika", "real", "topic", "policies", "memory", "startup")
+GROUPS = ("direct", "pika", "real", "topic", "policies", "expiry", "memory", "startup")
 
 
 def _arguments() -> argparse.Namespace:
@@ -37,6 +37,7 @@ def main() -> int:
         "pika": pika_door.figures,
         "topic": topic_figures,
         "policies": policies.figures,
+        "expiry": expiry.figures,
         "memory": memory.figures,
         "startup": startup.figures,
     }
