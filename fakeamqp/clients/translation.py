@@ -18,12 +18,11 @@ import pika.spec
 from pika import frame
 
 from fakeamqp.spec import methods
-from fakeamqp.spec.methods import BasicPublish, Malformed, Method
+from fakeamqp.spec.methods import SHORT_STRING_MAX, BasicPublish, Malformed, Method
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 from fakeamqp.spec.tables import LongLong
 
 CONTENT_FIELDS = ("properties", "body")
-SHORT_STRING_MAX = 255
 FRAME_OVERHEAD = 8
 """Octets of a frame around its payload."""
 METHOD_ID_SIZE = 4

@@ -21,6 +21,7 @@ from fakeamqp.node.profile import Profile
 from fakeamqp.node.sasl import MECHANISMS, login_and_password
 from fakeamqp.spec.errors import REPLY_NAMES, AMQPError, HardError, channel_error, not_allowed, not_implemented
 from fakeamqp.spec.methods import (
+    SHORT_STRING_MAX,
     AccessRequest,
     AccessRequestOk,
     ChannelClose,
@@ -247,9 +248,6 @@ def _fitting(text: str, profile: Profile) -> str | None:
     if not text.isascii() and not profile.cuts_any_reply_text:
         return None
     return encoded[: SHORT_STRING_MAX - 3].decode("utf-8", "ignore") + "..."
-
-
-SHORT_STRING_MAX = 255
 
 
 def _blamed(error: AMQPError, method: Method | None) -> tuple[int, int]:

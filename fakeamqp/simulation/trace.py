@@ -59,7 +59,3 @@ class Trace:
     def clear(self) -> None:
         """Forget all events."""
         self._events.clear()
-
-    def last(self, count: int) -> list[Event]:
-        """The `count` latest events."""
-        return list(self)[-count:]

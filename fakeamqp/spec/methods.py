@@ -13,6 +13,9 @@ from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 from fakeamqp.spec.records import Record
 from fakeamqp.spec.tables import EMPTY_TABLE, Table
 
+SHORT_STRING_MAX = 255
+"""Octets that a short string may have, AMQP 0-9-1 section 4.2.5.3."""
+
 
 class Method(Record):
     """One AMQP method. `INDEX` is (class id, method id), `NAME` the specification's "class.method"."""
