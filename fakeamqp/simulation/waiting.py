@@ -78,6 +78,9 @@ def _story(broker: SimulatedBroker, waiter: Waiter) -> str:
     lines = ["nothing can happen any more, but a client waits:", f"  {waiter.explain()}"]
     lines += [f"  besides: {loop.explain()}" for loop in broker.loops if loop is not waiter]
     lines += [f"  {line}" for line in describe_queues(broker)]
+    if broker.node is not None and broker.node.alarms:
+        low = " & ".join(broker.node.alarms)
+        lines.append(f"  the broker is low on {low} and reads nothing from who has published; see broker.clear_alarm")
     lines.append(
         "A real program would hang here. If it should not: publish what it waits for, or give it a time limit, "
         "as in process_data_events(time_limit=...) or consume(inactivity_timeout=...)"

@@ -292,3 +292,10 @@ def test_a_message_expires_while_the_broker_is_down(broker: Broker, channel: Blo
     broker.restart()
     broker.advance(0)
     assert broker.vhost().queue("durable").messages == ()
+
+
+def test_a_deadlock_tells_of_an_alarm(broker: Broker, channel: BlockingChannel) -> None:
+    channel.confirm_delivery()
+    broker.alarm("memory")
+    with pytest.raises(Deadlock, match="low on memory and reads nothing from who has published"):
+        channel.basic_publish("", "orders", b"one")
