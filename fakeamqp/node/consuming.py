@@ -55,12 +55,12 @@ def qos(node: Node, channel: Channel, method: BasicQos) -> None:
 
 def consume(node: Node, channel: Channel, method: BasicConsume) -> None:
     """basic.consume."""
+    name = queue_meant(channel, method.queue)
     if method.consumer_tag in channel.consumers:
         raise not_allowed(f"attempt to reuse consumer tag '{method.consumer_tag}'")
-    if method.queue == REPLY_TO:
+    if name == REPLY_TO:
         reply_to.consume(node, channel, method)
         return
-    name = queue_meant(channel, method.queue)
     check_queue(node, channel, "read", name)
     queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)

@@ -234,6 +234,16 @@ def test_a_tag_in_use_is_noticed_before_a_missing_queue(channel: BlockingChannel
         raw_consume(channel, "nope", consumer_tag="worker")
 
 
+def test_an_empty_queue_name_that_means_nothing_is_noticed_before_a_tag_in_use(
+    channel: BlockingChannel, connection: pika.BlockingConnection
+) -> None:
+    channel.queue_declare("orders")
+    other = connection.channel()
+    other.basic_consume("orders", lambda *_: None, consumer_tag="worker")
+    with channel_closed(404, "NOT_FOUND - no previously declared queue"):
+        raw_consume(other, "", consumer_tag="worker")
+
+
 def test_a_tag_in_use_is_noticed_before_a_missing_permission(
     channel: BlockingChannel, connect: Connect, operator: Any, vhost: str
 ) -> None:
