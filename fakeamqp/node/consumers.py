@@ -64,7 +64,8 @@ class Consumer:
         """Whether neither this consumer's nor its channel's prefetch limit is reached."""
         channel = self.channel
         return (not self.prefetch_count or self.outstanding < self.prefetch_count) and (
-            not channel.global_prefetch or channel.outstanding < channel.global_prefetch
+            # A quorum queue knows nothing of the channel's limit (observed).
+            not channel.global_prefetch or channel.outstanding < channel.global_prefetch or self.queue.is_quorum
         )
 
 

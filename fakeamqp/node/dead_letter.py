@@ -105,7 +105,8 @@ def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: 
     if not node.profile.keeps_own_deaths:
         others.reverse()  # observed: 3.10 turns the older ones round each time
     if same:
-        return (same[0].replace(count=same[0].count + 1, is_sorted=not node.profile.keeps_own_deaths), *others)
+        again = same[0].replace(count=same[0].count + 1, is_sorted=not node.profile.keeps_own_deaths)
+        return (again, *others)
     death = Death(
         queue.name,
         reason,
@@ -115,6 +116,7 @@ def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: 
         (message.routing_key, *message.cc()),
         message.properties.expiration,
         is_sorted=bool(known) and not node.profile.keeps_own_deaths,
+        shows_delivery=queue.is_quorum and reason == "rejected" and node.profile.keeps_own_deaths,
     )
     return (death, *others)
 

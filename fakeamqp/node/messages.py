@@ -27,6 +27,8 @@ class Death(Record, frozen=True):
     original_expiration: str | None
     is_sorted: bool = False
     """Whether the entry's fields are written in alphabetical order; 3.10 does so with all but the first."""
+    shows_delivery: bool = False
+    """Whether a quorum queue of 4.0 shows the message as delivered once: one that another has rejected (observed)."""
 
 
 class Message:
@@ -61,6 +63,11 @@ class Message:
     def routing_keys(self) -> tuple[str, ...]:
         """All keys that the message is routed by, its own first."""
         return (self.routing_key, *self.further_keys)
+
+    @property
+    def shows_delivery(self) -> bool:
+        """See `Death.shows_delivery`, of the latest."""
+        return bool(self.deaths) and self.deaths[0].shows_delivery
 
     def cc(self) -> tuple[str, ...]:
         """The routing keys that the header CC names."""

@@ -150,3 +150,25 @@ def test_at_least_once_falls_back_to_what_the_other_arguments_allow(channel: Blo
     reject(channel, "orders")
     expected = [] if missing == "dead_letter_exchange" else ["order"]
     assert drain(channel, "grave", len(expected)) == expected
+
+
+@pytest.mark.parametrize("source", ["classic", "quorum"])
+def test_in_4_0_what_one_quorum_queue_has_rejected_comes_from_another_as_if_delivered_once(
+    channel: BlockingChannel, version: str, source: str
+) -> None:
+    declare(channel, "orders", source, dead_letter_exchange="", dead_letter_routing_key="next")
+    declare(channel, "next", "quorum")
+    publish(channel, "orders", "order")
+    reject(channel, "orders")
+    wait_until_ready(channel, "next", 1)
+    found = []
+    for _ in range(3):
+        method, properties, _ = channel.basic_get("next")
+        found.append((method.redelivered, properties.headers.get("x-delivery-count")))
+        channel.basic_nack(method.delivery_tag, requeue=True)
+        wait_until_ready(channel, "next", 1)
+    if version == "3.10":
+        assert found == [(False, 0), (True, 1), (True, 2)]
+    else:
+        first = (True, 1) if source == "quorum" else (False, None)
+        assert found == [first, (True, 1), (True, 2)]

@@ -183,3 +183,12 @@ def test_returned_messages_without_a_consumer_stay_in_the_order_of_returning(
         channel.basic_nack(tags[index], requeue=True)
     returned = [str(index) for index in order]
     assert drain(channel, "orders", 4) == {"3.10": ["3", *returned], "4.0": [*returned, "3"]}[version]
+
+
+def test_a_limit_for_the_whole_channel_does_not_hold_for_who_consumed_before(channel: BlockingChannel) -> None:
+    (consumer,) = line(channel.connection, 0)
+    publish(channel, "orders", *"12")
+    assert_shares({consumer: ["1", "2"]})
+    consumer.channel.basic_qos(prefetch_count=2, global_qos=True)
+    publish(channel, "orders", "3")
+    assert_shares({consumer: ["3"]})
