@@ -133,23 +133,18 @@ def get(node: Node, channel: Channel, method: BasicGet) -> None:
     entry = queue.take()
     redelivered = entry.is_redelivered
     tag = node.hand_out(entry, channel, None, no_ack=method.no_ack)
+    message = entry.message
+    properties = _fetched_properties(node, entry)
+    ready = len(queue.backlog)
+    answer = BasicGetOk(tag, redelivered, message.exchange, message.routing_key, ready, properties, message.body)
+    channel.send(answer)
     head = queue.backlog.head()
     if queue.is_limited or (head is not None and head.expires_us != NO_EXPIRY_US):
         node.touch(queue)
-        if method.no_ack or not queue.is_quorum:  # else what expired behind the one that was taken counts (observed)
+        if method.no_ack or not queue.is_quorum:
+            # What has expired behind is not counted; where it goes as a dead letter comes after the answer (observed).
             node.run_queues()
-    message = entry.message
-    channel.send(
-        BasicGetOk(
-            tag,
-            redelivered,
-            message.exchange,
-            message.routing_key,
-            len(queue.backlog),
-            _fetched_properties(node, entry),
-            message.body,
-        )
-    )
+            answer.message_count = len(queue.backlog)
 
 
 def _fetched_properties(node: Node, entry: Entry) -> BasicProperties:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
+from tests.rules._consuming import Consumer
 from tests.rules._helpers import get_all
-from tests.rules._limits import TO_DEAD, declare, publish, reject, wait_until_ready
+from tests.rules._limits import TO_DEAD, LetTimePass, declare, publish, reject, wait_until_ready
 
 
 @pytest.fixture
@@ -55,3 +56,16 @@ def test_a_byte_limit_dead_letters_in_order_all_that_it_drops(channel: BlockingC
     publish(channel, "orders", b"1", b"2", b"3", b"444")
     wait_until_ready(channel, dead, 3)
     assert get_all(channel, dead) == [b"1", b"2", b"3"]
+
+
+def test_what_has_expired_behind_a_fetched_message_reaches_the_same_channel_after_it(
+    channel: BlockingChannel, orders: str, dead: str, let_time_pass: LetTimePass
+) -> None:
+    consumer = Consumer(channel, dead)
+    publish(channel, orders, b"lasting")
+    publish(channel, orders, b"brief", expiration="100")
+    let_time_pass(0.4)
+    method, _, body = channel.basic_get(orders)
+    assert (method.delivery_tag, method.message_count, body) == (1, 0, b"lasting")
+    assert consumer.take(1) == [b"brief"]
+    assert consumer.methods[0].delivery_tag == 2

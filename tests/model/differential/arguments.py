@@ -52,7 +52,8 @@ HEADERS = (
 PROPERTIES = (
     Row("delivery_mode", 0.5, (1, 2)),
     Row("priority", 0.15, (0, 1, 2, 9)),
-    Row("expiration", 0.15, ("0", "0", str(FAR_MS), "wrong")),
+    # Not "0": a quorum queue may still hand out what expires within the same millisecond; the rules speak of it.
+    Row("expiration", 0.1, (str(FAR_MS), str(FAR_MS), "wrong")),
     Row("correlation_id", 0.1, ("1",)),
     Row("reply_to", 0.1, ("q1",)),
     Row("type", 0.1, ("order",)),

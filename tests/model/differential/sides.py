@@ -218,6 +218,8 @@ class FakeSide(Side):
         super().__init__(lambda: self.broker.connect(parameters))
         self.queues: dict[str, tuple[int, int]] = {}
         """What the last observation found in the queues."""
+        self._types: dict[str, set[str]] = {}
+        """Of which types queues of a name have been."""
 
     def observe(self, step: Step) -> Observation:
         """What a step has brought; it has run to its end."""
@@ -227,9 +229,19 @@ class FakeSide(Side):
         self.read(observation, step)
         answers = {self.called(name): self._ask(name) for name in self.broker.vhost(self.vhost).queues}
         self.queues = observation.queues = {called: answer for called, answer in answers.items() if answer is not None}
+        for name, queue in self.broker.vhost(self.vhost).queues.items():
+            self._types.setdefault(name, set()).add(queue.type)
         observation.is_free = self.may_choose()
         self.renew(observation)
         return observation
+
+    def explains_internal_error(self, found: Observation) -> bool:
+        """Whether RabbitMQ has died of a bug of its own: 541, where a name has belonged to queues of two types.
+
+        A channel that used the quorum queue keeps a state for its name, and trips over the classic one (observed).
+        """
+        lines = [line for arrived in found.arrived.values() for line in arrived]
+        return any("reply_code=541" in line for line in lines) and any(len(types) > 1 for types in self._types.values())
 
 
 class RealSide(Side):
