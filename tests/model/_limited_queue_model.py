@@ -59,6 +59,8 @@ class ModelConsumer:
     prefetch: int
     priority: int
     outstanding: int = 0
+    age: int = 0
+    """How many there were before."""
 
     def can_take(self) -> bool:
         return not self.prefetch or self.outstanding < self.prefetch
@@ -74,6 +76,7 @@ class ModelQueue:
     active: ModelConsumer | None = None
     dead: list[tuple[bytes, str]] = field(default_factory=list)
     count: int = 0
+    consumers_ever: int = 0
     known: list[int] = field(default_factory=list)
     """The channels that have published to a quorum queue."""
     blocked: list[int] = field(default_factory=list)
@@ -114,6 +117,8 @@ class ModelQueue:
 
     def add(self, consumer: ModelConsumer) -> None:
         self.consumers.append(consumer)
+        self.consumers_ever += 1
+        consumer.age = self.consumers_ever
         self.active = self.active or consumer
 
     def remove(self, consumer: ModelConsumer) -> None:
@@ -202,6 +207,25 @@ class ModelQueue:
         else:
             self.ready.append(message)
             self.sort()
+
+    def take_back_all(self, held: dict[int, tuple[ModelMessage, ModelConsumer | None]]) -> None:
+        """A channel is over that held these deliveries, by tag: a quorum queue goes through its consumers.
+
+        It does so by tag in 3.10, where that of a get is its delivery tag, and by age in 4.0, gets last.
+        """
+        ages: dict[str, int] = {}
+        for _, consumer in held.values():
+            if consumer is not None:
+                ages[consumer.tag] = min(ages.get(consumer.tag, consumer.age), consumer.age)
+
+        def turn(tag: int) -> tuple[int, str]:
+            consumer = held[tag][1]
+            if self.settings.version == "3.10":
+                return 0, str(tag) if consumer is None else consumer.tag
+            return (self.consumers_ever + 1, str(tag)) if consumer is None else (ages[consumer.tag], "")
+
+        for tag in sorted(held, key=turn):
+            self.take_back(held[tag][0], by_client=False)
 
     def restart(self, held: list[ModelMessage], *, graceful: bool) -> None:
         """The node went down and is back; nobody is there any more."""

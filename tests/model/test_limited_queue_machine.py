@@ -229,8 +229,7 @@ class LimitedQueueMachine(RuleBasedStateMachine):
         """A channel's consumers are gone, and what it held is back."""
         for consumer in [each for each in self.queue.consumers if each.channel == number]:
             self.queue.remove(consumer)
-        for message, _ in self.held[number].values():
-            self.queue.take_back(message, by_client=False)
+        self.queue.take_back_all(self.held[number])
         self.held[number].clear()
 
     @rule(seconds=st.sampled_from((0.5, 1.0, 5.0)))
