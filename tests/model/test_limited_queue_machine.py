@@ -104,7 +104,8 @@ class LimitedQueueMachine(RuleBasedStateMachine):
         self.connection.send(number, ChannelOpen())
         self.connection.send(number, ConfirmSelect())
         self.connection.receive()
-        self.held[number] = {}
+        self.held.pop(number, None)
+        self.held[number] = {}  # in the order of opening
         self.confirmed[number] = 0
 
     def say(self, number: int, method: Method, *, requeued: bool = False) -> list[Method]:
@@ -242,7 +243,7 @@ class LimitedQueueMachine(RuleBasedStateMachine):
     def outage(self, graceful: bool, seconds: float) -> None:
         (self.broker.stop if graceful else self.broker.crash)()
         if graceful:  # channels end first, and the queue still sees that
-            for number in CHANNELS:
+            for number in self.held:
                 self.leave(number)
             self.queue.run({}, self.broker.clock.now_us, requeued=True)
         self.broker.advance(seconds)
