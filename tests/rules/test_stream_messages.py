@@ -14,9 +14,10 @@ from tests.expect import connection_closed
 from tests.rules._consuming import round_trip
 from tests.rules._helpers import wait_for
 from tests.rules._kinds import declare, publish
+from tests.rules._publishing import PIKA
 from tests.rules._queues import wait_until_ready
 
-MILLENNIUM = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
+MILLENNIUM = datetime.datetime(2000, 1, 1, tzinfo=None if PIKA == "1.3" else datetime.timezone.utc)
 
 
 def kept(channel: BlockingChannel, **properties: Any) -> pika.BasicProperties:
