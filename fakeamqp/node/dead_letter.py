@@ -104,8 +104,11 @@ def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: 
     others = [death for death in known if (death.queue, death.reason) != (queue.name, reason)]
     if not node.profile.keeps_own_deaths:
         others.reverse()  # observed: 3.10 turns the older ones round each time
+    counts = queue.is_quorum and reason == "rejected" and node.profile.keeps_own_deaths
+    shown = message.shown_deliveries + 1 if counts else 0
     if same:
-        again = same[0].replace(count=same[0].count + 1, is_sorted=not node.profile.keeps_own_deaths)
+        is_sorted = not node.profile.keeps_own_deaths
+        again = same[0].replace(count=same[0].count + 1, is_sorted=is_sorted, shown_deliveries=shown)
         return (again, *others)
     death = Death(
         queue.name,
@@ -116,7 +119,7 @@ def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: 
         (message.routing_key, *message.cc()),
         message.properties.expiration,
         is_sorted=bool(known) and not node.profile.keeps_own_deaths,
-        shows_delivery=queue.is_quorum and reason == "rejected" and node.profile.keeps_own_deaths,
+        shown_deliveries=shown,
     )
     return (death, *others)
 

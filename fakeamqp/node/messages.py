@@ -27,8 +27,8 @@ class Death(Record, frozen=True):
     original_expiration: str | None
     is_sorted: bool = False
     """Whether the entry's fields are written in alphabetical order; 3.10 does so with all but the first."""
-    shows_delivery: bool = False
-    """Whether a quorum queue of 4.0 shows the message as delivered once: one that another has rejected (observed)."""
+    shown_deliveries: int = 0
+    """As how often delivered a quorum queue of 4.0 shows the message before its own: once for each that rejected it."""
 
 
 class Message:
@@ -65,9 +65,9 @@ class Message:
         return (self.routing_key, *self.further_keys)
 
     @property
-    def shows_delivery(self) -> bool:
-        """See `Death.shows_delivery`, of the latest."""
-        return bool(self.deaths) and self.deaths[0].shows_delivery
+    def shown_deliveries(self) -> int:
+        """See `Death.shown_deliveries`, of the latest."""
+        return self.deaths[0].shown_deliveries if self.deaths else 0
 
     def cc(self) -> tuple[str, ...]:
         """The routing keys that the header CC names."""

@@ -267,7 +267,7 @@ class Node:
         if message.properties.expiration is not None:
             expires_us = min(expires_us, self.now_us + int(message.properties.expiration) * 1000)
         entry = queue.enqueue(message, expires_us)
-        if queue.is_quorum and message.shows_delivery:
+        if queue.is_quorum and message.shown_deliveries:
             entry.is_redelivered = True
         self.commit_entry(entry)
         return entry
@@ -296,7 +296,7 @@ class Node:
     def delivered_properties(self, entry: Entry, *, counts_from_zero: bool = False) -> BasicProperties:
         """A message's properties as a quorum queue's receiver gets them: with its returns counted in a header."""
         properties = entry.message.properties
-        count = entry.deliveries or int(entry.message.shows_delivery)
+        count = entry.deliveries or entry.message.shown_deliveries
         if not (count or counts_from_zero):
             return properties
         headers = {**(properties.headers or {}), DELIVERY_COUNT: LongLong(count)}

@@ -38,6 +38,7 @@ class Queue:
         "fact",
         "had_consumer",
         "has_requeued",
+        "has_returned_together",
         "is_deleted",
         "is_dirty",
         "is_limited",
@@ -96,6 +97,8 @@ class Queue:
         self.had_consumer = False
         self.has_requeued = False
         """Whether something came back to a classic queue since it last ran."""
+        self.has_returned_together = False
+        """Whether something came back to its place in a quorum queue since it last ran."""
         self.next_position = 0
         self.is_dirty = False
         self.is_deleted = False
@@ -157,6 +160,7 @@ class Queue:
         if self.is_limited:
             self.ready_bytes += len(entry.message.body)
             self.has_requeued = not self.is_quorum
+        self.has_returned_together = self.is_quorum
 
     def discard(self, discarded: Discarded) -> None:
         """An entry that died waits to be dead-lettered."""
@@ -257,7 +261,8 @@ class Queue:
                 head = self._serve(now_us, effects)
             if self.is_quorum:
                 self._tell_publishers()
-        if self.is_quorum and len(effects) > 1:
+        if self.has_returned_together:
+            self.has_returned_together = False
             effects.sort(key=self._turn_to_be_sent)
         if head is not None and head.expires_us != NO_EXPIRY_US and head is not self.backlog.overtaker:
             effects.append(WakeAt(head.expires_us))
@@ -299,7 +304,7 @@ class Queue:
         return len(effects) > before
 
     def _turn_to_be_sent(self, effect: Effect) -> tuple[int, str]:
-        """What becomes ready at once in a quorum queue is sent consumer by consumer (observed)."""
+        """What returns to a quorum queue at once is sent consumer by consumer (observed)."""
         if not isinstance(effect, Deliver):
             return (0, "")
         consumer = effect.consumer

@@ -161,5 +161,6 @@ def _requeue(node: Node, entry: Entry, *, to_back: bool) -> None:
         queue.drop(entry)
         node.retract_entry(entry)
         node.commit_entry(queue.renewed(entry))
+        node.run_queues()  # each on its own, as rabbit_fifo.erl's command requeue does
     else:
         queue.put_back(entry)

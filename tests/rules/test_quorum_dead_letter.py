@@ -172,3 +172,16 @@ def test_in_4_0_what_one_quorum_queue_has_rejected_comes_from_another_as_if_deli
     else:
         first = (True, 1) if source == "quorum" else (False, None)
         assert found == [first, (True, 1), (True, 2)]
+
+
+@pytest.mark.only("4.0")
+def test_in_4_0_every_rejection_by_a_quorum_queue_is_shown_as_a_delivery(channel: BlockingChannel) -> None:
+    declare(channel, "orders", "quorum", dead_letter_exchange="", dead_letter_routing_key="orders")
+    publish(channel, "orders", "order")
+    counts = []
+    for _ in range(3):
+        wait_until_ready(channel, "orders", 1)
+        method, properties, _ = channel.basic_get("orders")
+        counts.append((properties.headers or {}).get("x-delivery-count"))
+        channel.basic_reject(method.delivery_tag, requeue=False)
+    assert counts == [None, 1, 2]
