@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import difflib
 import pathlib
 import sys
 import xml.etree.ElementTree as ET
@@ -19,14 +20,14 @@ RULES = pathlib.Path(__file__).parent / "rules"
 
 def passed(report: str) -> Counter[str]:
     """How many tests of each rules module passed; exits where one failed."""
-    counts: Counter[str] = Counter()
+    seen = set()  # a test that was run again is reported again
     for case in ET.parse(report).iter("testcase"):
         where = case.get("classname", "").split(".")
         if case.find("failure") is not None or case.find("error") is not None:
             sys.exit(f"{report}: {case.get('classname')}.{case.get('name')} failed; no table from failing rules")
         if where[:2] == ["tests", "rules"] and case.find("skipped") is None:
-            counts[where[2]] += 1
-    return counts
+            seen.add((where[2], case.get("name")))
+    return Counter(module for module, _ in seen)
 
 
 def feature(module: pathlib.Path) -> str:
@@ -63,6 +64,8 @@ def main() -> None:
     if arguments.write:
         path.write_text(text)
     elif text != path.read_text():
+        difference = difflib.unified_diff(path.read_text().splitlines(), text.splitlines(), "written", "seen", n=0)
+        print(*difference, sep="\n")
         sys.exit(f"{path}: the table is not what was seen; run python -m tests.rules_table --write {path} REPORTS")
 
 
