@@ -25,7 +25,7 @@ from fakeamqp.simulation.snapshots import (
     VirtualHostSnapshot,
     vhost_snapshot,
 )
-from fakeamqp.simulation.trace import Trace
+from fakeamqp.simulation.trace import BROKER, Trace
 from fakeamqp.simulation.waiting import Waiter
 from fakeamqp.spec.errors import Misuse
 
@@ -220,7 +220,7 @@ class SimulatedBroker(OperatorCommands):
             self._sleepers -= 1
 
     def _note(self, what: str) -> None:
-        self.trace.record((self.clock.now_us, 0, 0, what, None))
+        self.trace.note(self.clock.now_us, BROKER, what)
 
     # -- what is there ------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fakeamqp.node.connections import Connection
+from fakeamqp.simulation.trace import RECEIVED, SENT
 from fakeamqp.spec.methods import Method
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Stream:
             if connection is None or node is not broker.node:
                 return
             now_us = broker.clock.now_us
-            self._trace((now_us, connection.id, channel_number, "->", method))
+            self._trace((now_us, SENT, connection.id, channel_number, method))
             node.handle(connection, channel_number, method, now_us)
             broker.notify()
 
@@ -68,7 +69,7 @@ class Stream:
             if connection is None or not connection.outbox:
                 return None
             channel_number, method = connection.outbox.popleft()
-            self._trace((self._broker.clock.now_us, connection.id, channel_number, "<-", method))
+            self._trace((self._broker.clock.now_us, RECEIVED, connection.id, channel_number, method))
             return channel_number, method
 
     def receive_all(self) -> list[tuple[int, Method]]:
@@ -80,7 +81,7 @@ class Stream:
             arrived = list(connection.outbox)
             connection.outbox.clear()
             for channel_number, method in arrived:
-                self._trace((self._broker.clock.now_us, connection.id, channel_number, "<-", method))
+                self._trace((self._broker.clock.now_us, RECEIVED, connection.id, channel_number, method))
             return arrived
 
     def close(self) -> None:
