@@ -37,6 +37,10 @@ class Broker(SimulatedBroker):
       exchanges, bindings, policies; see `import_definitions`
     - sync_interval: seconds for which message records may wait for the disk. With 0 a message is safe as soon as
       it is published; otherwise confirms come later, and a crash loses part of what was not yet safe
+    - max_steps: how many steps tasks may make before `run` says that no end is in sight
+    - patch_time: whether `time.sleep`, `time.time` and `time.monotonic` are virtual in tasks, and in the test once it
+      has spawned one
+    - chooser: where choices come from instead of the seed; an object with `choose(stream, count)`
     - trace_limit: how many of the last events `trace` keeps; None keeps all
     """
 
@@ -58,10 +62,13 @@ class Broker(SimulatedBroker):
         redirection = redirect(self)
         redirection.__enter__()
         self._redirection = redirection
+        self._is_active = True
+        self._install_time()
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
-        """Let pika go where it went before."""
+        """Kill the tasks, and let pika go where it went before."""
+        self._end_tasks()
         self._redirection.__exit__(*exc_info)
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

@@ -18,6 +18,7 @@ from fakeamqp.spec.errors import UnsupportedFeature
 if TYPE_CHECKING:
     from fakeamqp.clients.transport import Transport
     from fakeamqp.simulation.broker import SimulatedBroker
+    from fakeamqp.simulation.network import Stream
 
 
 class VirtualIOLoop(IOLoop):
@@ -111,7 +112,10 @@ class VirtualIOLoop(IOLoop):
     def poll(self) -> None:
         """Wait until there is something to do, and dispatch the frames that have arrived."""
         __tracebackhide__ = True
-        if not self.is_ready():
+        scheduler = self.broker.scheduler
+        if scheduler is not None and scheduler.is_here():
+            scheduler.await_events(self)
+        elif not self.is_ready():
             with self.broker.lock:
                 wait(self.broker, self)
         for transport in tuple(self.transports):
@@ -139,6 +143,10 @@ class VirtualIOLoop(IOLoop):
     def has_work(self) -> bool:
         """Whether a timer may bring the program further."""
         return self._timers.has_work()
+
+    def readable_stream(self) -> Stream | None:
+        """The stream where something has arrived, if there is one."""
+        return next((each.stream for each in self.transports if each.is_readable()), None)
 
     def explain(self) -> str:
         """What the programs on this loop wait for."""

@@ -23,7 +23,7 @@ class Transport(AbstractStreamTransport):
     def __init__(self, connection: InMemoryConnection, protocol: Any, stream: Stream, driver: Driver) -> None:
         self._connection = connection
         self._protocol = protocol
-        self._stream = stream
+        self.stream = stream
         self._driver = driver
         self._is_aborted = False
         self._send = stream.send
@@ -57,7 +57,7 @@ class Transport(AbstractStreamTransport):
         elif isinstance(sent, frame.Heartbeat):
             self._send(0, Heartbeat())
         else:
-            self._stream.greet()
+            self.stream.greet()
 
     def send_message(self, channel_number: int, method: Any, properties: Any, body: Any) -> None:
         """One method of pika's with content."""
@@ -71,12 +71,12 @@ class Transport(AbstractStreamTransport):
 
     def is_readable(self) -> bool:
         """Whether `dispatch` has something to do."""
-        return not self._is_aborted and self._stream.is_readable()
+        return not self._is_aborted and self.stream.is_readable()
 
     def dispatch(self) -> None:
         """Give pika everything that has arrived."""
         connection = self._connection
-        while not self._is_aborted and (received := self._stream.receive()) is not None:
+        while not self._is_aborted and (received := self.stream.receive()) is not None:
             channel_number, method = received
             if type(method) is EndOfStream:
                 self._finish(self._end_of_file)
@@ -89,7 +89,7 @@ class Transport(AbstractStreamTransport):
             connection.count_received(FRAME_OVERHEAD * len(frames))
             for each in frames:
                 connection._process_frame(each)
-        if self._stream.is_broken and not self._is_aborted:
+        if self.stream.is_broken and not self._is_aborted:
             error = ConnectionResetError(104, "Connection reset by peer")
             self._finish(lambda: self._protocol.connection_lost(error))
 
@@ -102,7 +102,7 @@ class Transport(AbstractStreamTransport):
                 waits.append(f"channel {number} waits for the answer to {channel._blocking}")
             elif channel.consumer_tags:
                 waits.append(f"channel {number} waits for deliveries to {', '.join(channel.consumer_tags)}")
-        name = self._stream.connection.name if self._stream.connection else "(not greeted)"
+        name = self.stream.connection.name if self.stream.connection else "(not greeted)"
         return f"connection {name}: {', '.join(waits) or 'waits for nothing in particular'}"
 
     def _end_of_file(self) -> None:
@@ -113,6 +113,6 @@ class Transport(AbstractStreamTransport):
         if self._is_aborted:
             return
         self._is_aborted = True
-        self._stream.close()
+        self.stream.close()
         self._driver.stop(self)
         self._connection._nbio.add_callback_threadsafe(tell)

@@ -194,6 +194,13 @@ class Node:
         self._sync_timer = None
         self.journal.sync()
 
+    def sync(self) -> None:
+        """The disk is done with all that was on its way there, earlier than `sync_interval_us` allows."""
+        if self._sync_timer is not None:
+            self._sync_timer.cancel()
+            self._sync()
+            self.finish_turn()
+
     def _interpret(self, queue: Queue, effect: Effect) -> None:
         if type(effect) is GiveUp:
             self.give_up(effect.entry, effect.reason)

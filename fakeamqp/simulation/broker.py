@@ -6,15 +6,18 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fakeamqp.node import alarms, firehose, operator
 from fakeamqp.node.journal import Journal
 from fakeamqp.node.node import Node
 from fakeamqp.node.profile import profile_of
-from fakeamqp.simulation.chance import SeededChooser, generated_name
+from fakeamqp.node.timers import Timers
+from fakeamqp.simulation import virtual_time
+from fakeamqp.simulation.chance import Chooser, SeededChooser, generated_name
 from fakeamqp.simulation.clock import Clock, to_us
 from fakeamqp.simulation.custom_exchanges import RoutingFunction, matchings
+from fakeamqp.simulation.faults import FaultCommands
 from fakeamqp.simulation.network import Stream
 from fakeamqp.simulation.operating import Definitions, OperatorCommands
 from fakeamqp.simulation.snapshots import (
@@ -26,8 +29,11 @@ from fakeamqp.simulation.snapshots import (
     vhost_snapshot,
 )
 from fakeamqp.simulation.trace import BROKER, Trace
-from fakeamqp.simulation.waiting import Waiter
+from fakeamqp.simulation.waiting import Loop
 from fakeamqp.spec.errors import Misuse
+
+if TYPE_CHECKING:
+    from fakeamqp.simulation.tasks import Scheduler, Task
 
 EVERYTHING = ".*"
 GUEST = "guest"
@@ -47,10 +53,13 @@ class SimulatedBroker(OperatorCommands):
         definitions: Definitions | None = None,
         sync_interval: float = 0.0,
         trace_limit: int | None = 1000,
+        max_steps: int = 100_000,
+        patch_time: bool = True,
+        chooser: Chooser | None = None,
     ) -> None:
         self.version = version
         self.seed = seed
-        self.chooser = SeededChooser(seed)
+        self.chooser = SeededChooser(seed) if chooser is None else chooser
         self.clock = Clock()
         self.trace = Trace(trace_limit)
         self.lock = threading.RLock()
@@ -58,7 +67,12 @@ class SimulatedBroker(OperatorCommands):
         self.bystanders = weakref.WeakSet(threading.enumerate())
         """Threads that were there before, such as those of test tools; they do nothing here unless they connect."""
         self.bystanders.discard(threading.current_thread())
-        self.loops: list[Waiter] = []
+        self.scheduler: Scheduler | None = None
+        """Who goes when, once there are tasks."""
+        self.max_steps = max_steps
+        self.faults = FaultCommands(self)
+        """What can go wrong, to be called by hand or scripted."""
+        self.loops: list[Loop] = []
         """Event loops of clients, in the order in which they were made."""
         self.node: Node | None = None
         self._profile = profile_of(version)
@@ -68,9 +82,14 @@ class SimulatedBroker(OperatorCommands):
         self._streams: dict[Stream, None] = {}
         self._listening: dict[Stream, None] = {}
         """Streams whose clients want to be told when something may have happened."""
+        self._world = Timers()
         self._sleepers = 0
+        self._refuses_until_us = 0
         self._connection_numbers = itertools.count(1)
         self._boot()
+        self._patches_time = patch_time
+        self._is_active = False
+        """Whether pika is redirected to this broker."""
         self._furnish(vhosts, users or {})
         if definitions is not None:
             self.import_definitions(definitions)
@@ -114,18 +133,99 @@ class SimulatedBroker(OperatorCommands):
             self.notify()
 
     def move_clock(self, to_us: int) -> None:
-        """Set the clock forward, and let the node do what it wanted to do by then. For doors."""
+        """Set the clock forward, and let the node and the world do what they wanted to do by then. For doors."""
+        while (timer := self._world.pop_due(to_us)) is not None:
+            self._set_clock(timer.at_us)
+            assert timer.action is not None
+            timer.action()
+        self._set_clock(to_us)
+
+    def _set_clock(self, to_us: int) -> None:
         self.clock.now_us = max(self.clock.now_us, to_us)
         if self.node is not None:
             self.node.advance(self.clock.now_us)
 
     def next_deadline(self) -> int | None:
-        """When the node next wants to do something by itself, microseconds. For doors."""
-        return None if self.node is None else self.node.next_deadline()
+        """When the node or the world next wants to do something by itself, microseconds. For doors."""
+        deadline_us = self._world.next_deadline()
+        if self.node is None:
+            return deadline_us
+        of_node_us = self.node.next_deadline()
+        if deadline_us is None or of_node_us is None:
+            return of_node_us if deadline_us is None else deadline_us
+        return min(deadline_us, of_node_us)
 
     def has_work(self) -> bool:
-        """Whether the node's timers may bring any program further. For doors."""
-        return self.node is not None and self.node.timers.has_work()
+        """Whether timers of node or world may bring any program further. For doors."""
+        return self._world.has_work() or (self.node is not None and self.node.timers.has_work())
+
+    def has_unsafe_records(self) -> bool:
+        """Whether something is still on its way to the disk, and would be lost in a crash."""
+        return bool(self._sync_interval_us and self.node is not None and self._journal.tail)
+
+    def sync(self) -> None:
+        """The disk has written what was on its way there; whoever waited for that is told."""
+        with self.lock:
+            node = self._running_node("sync")
+            node.sync()
+            self.notify()
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something in the world around node and programs, after so many virtual seconds."""
+        self._world.at(self.clock.now_us + to_us(seconds), action)
+
+    # -- tasks --------------------------------------------------------------------------------------------------
+
+    def spawn(
+        self,
+        function: Callable[..., Any],
+        /,
+        *args: Any,
+        name: str | None = None,
+        restart: bool | float = False,
+        **kwargs: Any,
+    ) -> Task:
+        """Run a program, unchanged blocking code, as a task: `function(*args, **kwargs)` in a greenlet.
+
+        It begins when the test next waits for something, or calls `run`. Tasks take turns where they talk to the
+        broker or wait; who goes next is drawn from the seed. `name` is the function's by default. With `restart` a
+        supervisor starts the program again a virtual second, or so many seconds, after it failed. Needs
+        `fakeamqp[simulation]`; raises Misuse without, for a name that is taken, and in another thread than the first
+        task's.
+        """
+        return self._scheduler().spawn(function, args, kwargs, name, restart)
+
+    def run(self, *, until: Callable[[], Any] | None = None, seconds: float | None = None) -> None:
+        """Let the tasks run: until nothing can happen any more, `until()` is true, or so many virtual seconds passed.
+
+        Raises what a task has failed with, unless it is restarted; Livelock after more than `max_steps` steps;
+        Deadlock if `until` never comes true.
+        """
+        self._scheduler().run(until, seconds)
+
+    def _scheduler(self) -> Scheduler:
+        if self.scheduler is None:
+            try:
+                from fakeamqp.simulation.tasks import Scheduler
+            except ImportError:
+                raise Misuse("tasks need greenlets: pip install 'fakeamqp[simulation]'") from None
+            self.scheduler = Scheduler(self, self.max_steps)
+            if self._is_active:
+                self._install_time()
+        elif not self.scheduler.is_here():
+            raise Misuse("a broker's tasks live in the thread where the first was spawned; this is another one")
+        return self.scheduler
+
+    def _end_tasks(self) -> None:
+        """The broker is not used any more."""
+        self._is_active = False
+        virtual_time.uninstall(self)
+        if self.scheduler is not None and self.scheduler.is_here():
+            self.scheduler.close()
+
+    def _install_time(self) -> None:
+        if self._patches_time and self.scheduler is not None:
+            virtual_time.install(self)
 
     # -- life and death -----------------------------------------------------------------------------------------
 
@@ -141,15 +241,24 @@ class SimulatedBroker(OperatorCommands):
             node.shut_down(self.clock.now_us)
             self._leave("the broker is stopped")
 
-    def crash(self) -> None:
-        """Kill the node: streams break, memory is lost, and of the disk's unsynced tail chance keeps a part."""
+    def crash(self, lose: str = "by chance") -> None:
+        """Kill the node: streams break, memory is lost, and of the disk's unsynced tail a part.
+
+        `lose` says how much of what each queue has on its way to the disk is lost: "nothing", "everything", or the
+        end of it "by chance".
+        """
         with self.lock:
             self._running_node("crash")
             pending = self._journal.pending().items()
-            self._journal.lose_tail({queue: self.chooser.choose("crash", count + 1) for queue, count in pending})
+            self._journal.lose_tail({queue: self._kept(lose, count) for queue, count in pending})
             for stream in self._streams:
                 stream.break_off()
             self._leave("the broker has crashed")
+
+    def _kept(self, lose: str, count: int) -> int:
+        if lose == "by chance":
+            return self.chooser.choose("crash", count + 1)
+        return count if lose == "nothing" else 0
 
     def restart(self) -> None:
         """Start a node again, on what the last one left behind."""
@@ -187,12 +296,24 @@ class SimulatedBroker(OperatorCommands):
 
     def open_stream(self) -> Stream:
         """A client connects. Raises ConnectionRefusedError while the node is down. For doors."""
+        if self.scheduler is not None and self.scheduler.is_here():
+            self.scheduler.before_connecting()
         with self.lock:
-            if self.node is None:
+            if self.node is None or self.clock.now_us < self._refuses_until_us:
                 raise ConnectionRefusedError(111, "Connection refused")
             stream = Stream(self, self.node)
             self._streams[stream] = None
+            if self.scheduler is not None and self.scheduler.is_here():
+                self.scheduler.adopt(stream)
             return stream
+
+    def open_streams(self) -> list[Stream]:
+        """The clients' streams, oldest first."""
+        return list(self._streams)
+
+    def refuse_connections(self, seconds: float) -> None:
+        """Nobody can connect for so many virtual seconds."""
+        self._refuses_until_us = self.clock.now_us + to_us(seconds)
 
     def listen(self, stream: Stream) -> None:
         """From now on call a stream's `on_change`. For doors."""

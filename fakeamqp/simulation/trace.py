@@ -78,6 +78,7 @@ class Trace:
         # Plain tuples, as most are never looked at and an Event takes four times as long to make.
         self._events: deque[tuple[Any, ...]] = deque(maxlen=limit)
         self.record = self._events.append
+        self.is_on = limit != 0
         self.owners: dict[int, str] = {}
         """The tasks' names, by the numbers of the connections that they made."""
 

@@ -29,8 +29,6 @@ class Deadlock(FakeamqpError):
 class Waiter(Protocol):
     """A client program's event loop."""
 
-    owner: threading.Thread
-
     def next_deadline(self) -> int | None:
         """When it wants to go on by itself, microseconds."""
 
@@ -44,7 +42,13 @@ class Waiter(Protocol):
         """What it waits for, in words."""
 
 
-def wait(broker: SimulatedBroker, waiter: Waiter) -> None:
+class Loop(Waiter, Protocol):
+    """A waiter that belongs to a thread."""
+
+    owner: threading.Thread
+
+
+def wait(broker: SimulatedBroker, waiter: Loop) -> None:
     """Return once `waiter` is ready. The caller holds the broker's lock. Raises Deadlock instead of hanging."""
     __tracebackhide__ = True  # in pytest's tracebacks the program's own lines are what matters
     waiter.owner = threading.current_thread()
@@ -56,7 +60,8 @@ def wait(broker: SimulatedBroker, waiter: Waiter) -> None:
         elif deadline_us is not None and (waiter.has_work() or broker.has_work()):
             broker.move_clock(deadline_us)
         else:
-            raise Deadlock(_story(broker, waiter))
+            others = [f"besides: {loop.explain()}" for loop in broker.loops if loop is not waiter]
+            raise Deadlock(deadlock_story(broker, [waiter.explain(), *others]))
 
 
 def _others_may_act(broker: SimulatedBroker) -> bool:
@@ -74,9 +79,9 @@ def _sleep(broker: SimulatedBroker, deadline_us: int | None) -> None:
     broker.move_clock(reached_us if deadline_us is None else min(reached_us, deadline_us))
 
 
-def _story(broker: SimulatedBroker, waiter: Waiter) -> str:
-    lines = ["nothing can happen any more, but a client waits:", f"  {waiter.explain()}"]
-    lines += [f"  besides: {loop.explain()}" for loop in broker.loops if loop is not waiter]
+def deadlock_story(broker: SimulatedBroker, waits: list[str]) -> str:
+    """Who waits for what, and how things stand with the broker."""
+    lines = ["nothing can happen any more, but a client waits:", *(f"  {each}" for each in waits)]
     lines += [f"  {line}" for line in describe_queues(broker)]
     if broker.node is not None and broker.node.alarms:
         low = " & ".join(broker.node.alarms)
