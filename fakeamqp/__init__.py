@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fakeamqp.broker import Broker
+    from fakeamqp.exploration.explore import Counterexample, Exploration, NotRepeatable, explore, replay
     from fakeamqp.node.topic import topic_matches
+    from fakeamqp.simulation.faults import Fault, Faults
+    from fakeamqp.simulation.tasks import Livelock, Task
     from fakeamqp.simulation.waiting import Deadlock
     from fakeamqp.spec.errors import FakeamqpError, Misuse, UnsupportedDefinitions, UnsupportedFeature
 
@@ -21,17 +24,35 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Broker",
+    "Counterexample",
     "Deadlock",
+    "Exploration",
     "FakeamqpError",
+    "Fault",
+    "Faults",
+    "Livelock",
     "Misuse",
+    "NotRepeatable",
+    "Task",
     "UnsupportedDefinitions",
     "UnsupportedFeature",
     "__version__",
+    "explore",
+    "replay",
     "topic_matches",
 ]
 
 _HOMES = {
     "Broker": "fakeamqp.broker",
+    "Counterexample": "fakeamqp.exploration.explore",
+    "Exploration": "fakeamqp.exploration.explore",
+    "Fault": "fakeamqp.simulation.faults",
+    "Faults": "fakeamqp.simulation.faults",
+    "Livelock": "fakeamqp.simulation.tasks",
+    "NotRepeatable": "fakeamqp.exploration.explore",
+    "Task": "fakeamqp.simulation.tasks",
+    "explore": "fakeamqp.exploration.explore",
+    "replay": "fakeamqp.exploration.explore",
     "Deadlock": "fakeamqp.simulation.waiting",
     "FakeamqpError": "fakeamqp.spec.errors",
     "Misuse": "fakeamqp.spec.errors",

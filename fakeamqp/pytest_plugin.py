@@ -26,14 +26,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("fakeamqp", "fakeamqp: a RabbitMQ in memory")
     group.addoption("--amqp-seed", type=int, help="seed of every amqp_broker whose test does not name one")
     group.addoption("--amqp-version", help="RabbitMQ version of every amqp_broker whose test does not name one")
+    group.addoption("--amqp-replay", metavar="RUN", help="explore this one run, as a counterexample has printed it")
     parser.addini("amqp_seed", "seed of every amqp_broker (default: 0)")
     parser.addini("amqp_version", 'RabbitMQ version of every amqp_broker: "3.10" or "4.0" (default)')
     parser.addini("amqp_vhosts", "virtual hosts of every amqp_broker, besides /", type="args")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known, and the run that is to be replayed."""
     config.addinivalue_line("markers", MARKER)
+    if config.getoption("amqp_replay"):
+        from fakeamqp.exploration.explore import replay_token
+
+        replay_token[:] = [config.getoption("amqp_replay")]
 
 
 @pytest.fixture

@@ -203,6 +203,15 @@ class SimulatedBroker(OperatorCommands):
         """
         self._scheduler().run(until, seconds)
 
+    @property
+    def steps(self) -> int:
+        """How often tasks have come to a point where another might have gone first."""
+        return 0 if self.scheduler is None else self.scheduler.steps
+
+    def watch_steps(self, look: Callable[[int, Task, Stream | None], None]) -> None:
+        """Have something called at each step of the tasks: with its number, the task, and what that is about to use."""
+        self._scheduler().on_step = look
+
     def _scheduler(self) -> Scheduler:
         if self.scheduler is None:
             try:

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 from fakeamqp.node.connections import Connection
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.trace import RECEIVED, SENT
-from fakeamqp.spec.methods import Method
+from fakeamqp.spec.methods import BasicAck, BasicNack, BasicPublish, BasicReject, Method
 
 if TYPE_CHECKING:
     from fakeamqp.node.node import Node
     from fakeamqp.simulation.broker import SimulatedBroker
+
+
+UNANSWERED = (BasicPublish, BasicAck, BasicNack, BasicReject)
+"""Methods after which a program goes on at once."""
 
 
 class Stream:
@@ -85,6 +89,8 @@ class Stream:
             broker.notify()
         if broker.faults.waiting:
             broker.faults.after_send(self, method)
+        if scheduler is not None and type(method) in UNANSWERED and scheduler.is_here():
+            scheduler.after_send(self)
 
     def is_readable(self) -> bool:
         """Whether `receive` has something to give, or the end is there."""

@@ -137,8 +137,10 @@ class Task(Seat):
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         restart_us: int | None,
+        number: int,
     ) -> None:
         super().__init__(name)
+        self.number = number
         self._scheduler = scheduler
         self.function = function
         self.args = args
@@ -217,7 +219,7 @@ class Scheduler:
                 break
             unique = f"{wanted} {number}"
         restart_us = None if restart is False else to_us(RESTART_AFTER_SECONDS if restart is True else restart)
-        task = Task(self, unique, function, args, kwargs, restart_us)
+        task = Task(self, unique, function, args, kwargs, restart_us, len(self.tasks) + 1)
         self.tasks.append(task)
         self.start(task)
         return task
@@ -312,6 +314,14 @@ class Scheduler:
             else:
                 self._refuse_the_dead(self.current)
 
+    def after_send(self, stream: Stream) -> None:
+        """A program has sent what is not answered, and goes on, unless something goes wrong at just this moment.
+
+        Others need not come in between, as they can before it says more.
+        """
+        if isinstance(self.current, Task):
+            self._step(self.current, stream)
+
     def before_connecting(self) -> None:
         """A program is about to connect."""
         if self.current is not self.main:
@@ -347,7 +357,7 @@ class Scheduler:
         __tracebackhide__ = True
         seat = self.current
         if isinstance(seat, Task):
-            self._step(seat, waiter, stream)
+            self._step(seat, stream)
         seat.waiter = waiter
         chosen = self._choose()
         if chosen is not seat:
@@ -359,7 +369,7 @@ class Scheduler:
             raise error
         self._refuse_the_dead(seat)
 
-    def _step(self, task: Task, waiter: Waiter | Ending | None, stream: Stream | None) -> None:
+    def _step(self, task: Task, stream: Stream | None) -> None:
         self._refuse_the_dead(task)
         self.steps += 1
         if self.steps > self.max_steps:

@@ -1,0 +1,1 @@
+"""Searching for the interleaving, the crash and the fault that break a program."""

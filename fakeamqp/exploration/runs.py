@@ -1,0 +1,148 @@
+"""One run of a scenario: everything that happens in it follows from the case and from what its chooser says."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fakeamqp.broker import Broker
+from fakeamqp.simulation.chance import Choice, Chooser, RecordingChooser
+from fakeamqp.simulation.faults import Fault, Faults, Injector
+from fakeamqp.spec.errors import Misuse
+
+if TYPE_CHECKING:
+    from fakeamqp.simulation.network import Stream
+    from fakeamqp.simulation.tasks import Task
+    from fakeamqp.simulation.trace import Event
+
+SYNC_INTERVAL_SECONDS = 0.1
+"""How long message records may wait for the disk in an explored run, if the user does not say: long enough for a
+crash to find some there."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is explored. Can be sent to another process if the scenario and the invariant can."""
+
+    scenario: Callable[[Broker], Any]
+    invariant: Callable[..., Any] | None
+    seed: int
+    faults: Faults
+    max_steps: int
+    broker: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of `Broker`."""
+
+
+class Failure(NamedTuple):
+    """What went wrong in a run, in words that can be sent to another process."""
+
+    kind: str
+    """The exception's type."""
+    text: str
+    """What it says."""
+    where: str
+    """The last line of the program in its traceback: two runs that fail there with the same kind fail alike."""
+    traceback: str
+
+
+class Outcome(NamedTuple):
+    """What came of a run."""
+
+    choices: tuple[Choice, ...]
+    failure: Failure | None
+    steps: int
+    states: frozenset[int]
+    """Hashes of the states of programs and queues that it went through."""
+    plan: tuple[Fault, ...]
+    """The faults that struck."""
+    trace: tuple[Event, ...] = ()
+    digest: str = ""
+    """A hash of the trace."""
+
+
+def run_once(case: Case, source: Chooser, *, is_traced: bool = False) -> Outcome:
+    """Run a case once. What its programs, the scenario or the invariant raise is the outcome's failure.
+
+    What is raised for wrong use of fakeamqp (Misuse) comes out, as no other run would be any better.
+    """
+    chooser = RecordingChooser(source, case.seed)
+    arguments = {"sync_interval": SYNC_INTERVAL_SECONDS, **case.broker}
+    broker = Broker(
+        seed=case.seed,
+        chooser=chooser,
+        max_steps=case.max_steps,
+        trace_limit=None if is_traced else 0,
+        **arguments,
+    )
+    observer = _Observer(broker, case.faults)
+    failure: Failure | None = None
+    with broker:
+        try:
+            broker.watch_steps(observer.at_step)
+            state = case.scenario(broker)
+            broker.run()
+            _check(case.invariant, broker, state)
+        except Misuse:
+            raise
+        except Exception as error:
+            failure = _failure(error)
+        steps = broker.steps
+        trace = tuple(broker.trace)
+    digest = hashlib.blake2b("\n".join(map(str, trace)).encode()).hexdigest() if is_traced else ""
+    return Outcome(
+        tuple(chooser.choices), failure, steps, frozenset(observer.states), tuple(observer.struck), trace, digest
+    )
+
+
+def _check(invariant: Callable[..., Any] | None, broker: Broker, state: Any) -> None:
+    if invariant is None:
+        return
+    answer = invariant(broker) if state is None else invariant(broker, state)
+    if answer is False:
+        raise AssertionError(f"{getattr(invariant, '__qualname__', invariant)} does not hold")
+
+
+def _failure(error: Exception) -> Failure:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "fakeamqp/" not in frame.filename and "/pika/" not in frame.filename]
+    last = (own or frames)[-1]
+    shown = "".join(traceback.format_exception(error))
+    return Failure(type(error).__name__, str(error), f"{last.filename}:{last.lineno}", shown)
+
+
+class _Observer:
+    """Looks at every step: lets faults strike, and remembers which states there were."""
+
+    def __init__(self, broker: Broker, faults: Faults) -> None:
+        self._broker = broker
+        self._injector = Injector(broker, faults) if faults.kinds else None
+        self.states: set[int] = set()
+
+    @property
+    def struck(self) -> list[Fault]:
+        """The faults that have struck."""
+        return self._injector.struck if self._injector is not None else []
+
+    def at_step(self, number: int, task: Task, stream: Stream | None) -> None:
+        """A task has come to a step."""
+        self.states.add(self._state(task))
+        if self._injector is not None:
+            self._injector.at_step(number, task, stream)
+
+    def _state(self, task: Task) -> int:
+        """A hash of who is about to go on, and of how many messages each queue has ready and has given out.
+
+        Of numbers alone, as their hashes are the same in every process.
+        """
+        broker = self._broker
+        if broker.node is None:
+            return hash((task.number, -1))
+        sizes: list[int] = [task.number, task.starts]
+        for vhost in broker.node.vhosts.values():
+            for queue in vhost.queues.values():
+                sizes.append(len(queue.backlog))
+                sizes.append(len(queue.unacked))
+        return hash(tuple(sizes))

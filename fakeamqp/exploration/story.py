@@ -1,0 +1,290 @@
+"""The story of a run: what each task, the network and the node did, in words, a numbered step each.
+
+A step is what one of them did until another acted. What tells nobody anything (handshakes, answers that say yes) is
+left out, and what goes on and on in the same way is told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fakeamqp.simulation.tasks import THE_TEST
+from fakeamqp.simulation.trace import BROKER, EFFECT, FAULT, RECEIVED, SENT, TASK, Event
+from fakeamqp.spec import methods
+
+if TYPE_CHECKING:
+    from fakeamqp.exploration.runs import Outcome
+
+BODY_SHOWN = 40
+"""How many octets of a body are shown."""
+LONGEST_CYCLE = 6
+"""What repeats is recognised if it repeats after at most so many steps."""
+NODE = "the node"
+NETWORK = "the network"
+
+
+class Line(NamedTuple):
+    """One thing that somebody did."""
+
+    at_us: int
+    actor: str
+    text: str
+    is_fault: bool = False
+
+
+class Step(NamedTuple):
+    """What one actor did until another acted."""
+
+    at_us: int
+    actor: str
+    texts: tuple[str, ...]
+    is_fault: bool
+
+    @property
+    def words(self) -> str:
+        """All of it."""
+        return ", ".join(self.texts)
+
+
+def tell(outcome: Outcome) -> list[str]:
+    """The numbered story of a run, with what was wrong in the end."""
+    steps = steps_of(outcome.trace)
+    told = []
+    for number, entry in enumerate(_without_repetitions(steps), 1):
+        if isinstance(entry, str):
+            told.append(f"     {entry}")
+            continue
+        mark = "!" if entry.is_fault else " "
+        told.append(f"{number:3}.{mark}{entry.at_us / 1e6:9.3f} s  {entry.actor}: {entry.words}")
+    if outcome.failure is not None:
+        told.append(f"  => {outcome.failure.kind}: {first_line(outcome.failure.text)}")
+    return told
+
+
+def first_line(text: str) -> str:
+    """The first line of a text."""
+    return text.splitlines()[0] if text else ""
+
+
+def mermaid(outcome: Outcome) -> str:
+    """The story as a Mermaid sequence diagram: between whoever acts and the node."""
+    steps = [each for each in _without_repetitions(steps_of(outcome.trace)) if isinstance(each, Step)]
+    actors = list(dict.fromkeys(step.actor for step in steps if step.actor not in (NODE, NETWORK)))
+    names = {actor: f"P{number}" for number, actor in enumerate(actors)}
+    lines = ["sequenceDiagram"]
+    lines += [f"    participant {names[actor]} as {_quoted(actor)}" for actor in actors]
+    lines.append(f"    participant N as {NODE}")
+    for step in steps:
+        if step.actor in names and not step.is_fault:
+            lines += [f"    {_arrow(names[step.actor], text)}: {_quoted(text)}" for text in step.texts]
+        else:
+            lines.append(f"    Note over {names.get(step.actor, 'N')}: {_quoted(step.words)}")
+    if outcome.failure is not None:
+        lines.append(f"    Note over N: {_quoted(outcome.failure.kind)}")
+    return "\n".join(lines)
+
+
+def _arrow(name: str, text: str) -> str:
+    if text.startswith(("starts", "fails", "dies", "is through")):
+        return f"{name}->>{name}"
+    return f"N->>{name}" if text.startswith(("gets", "is told", "finds")) else f"{name}->>N"
+
+
+def _quoted(text: str) -> str:
+    return text.replace(";", ",").replace("#", "no. ").replace("\n", " ")
+
+
+def steps_of(trace: Iterable[Event]) -> list[Step]:
+    """What was done, grouped by who did it."""
+    steps: list[Step] = []
+    for line in _Narrator().lines(trace):
+        last = steps[-1] if steps else None
+        if last is not None and last.actor == line.actor and not (line.is_fault or last.is_fault):
+            steps[-1] = last._replace(texts=(*last.texts, line.text))
+        else:
+            steps.append(Step(line.at_us, line.actor, (line.text,), line.is_fault))
+    return steps
+
+
+def _without_repetitions(steps: list[Step]) -> list[Step | str]:
+    """The steps; where some repeat and repeat, they are told once, with how often."""
+    told: list[Step | str] = []
+    at = 0
+    while at < len(steps):
+        length, times = _repetition(steps, at)
+        if times > 2:
+            told += steps[at : at + length]
+            told.append(f"... and so on, {times - 1} times more")
+            at += length * times
+        else:
+            told.append(steps[at])
+            at += 1
+    return told
+
+
+def _repetition(steps: list[Step], at: int) -> tuple[int, int]:
+    best = (1, 1)
+    for length in range(1, LONGEST_CYCLE + 1):
+        cycle = [_likeness(step) for step in steps[at : at + length]]
+        times = 1
+        while [_likeness(step) for step in steps[at + times * length : at + (times + 1) * length]] == cycle:
+            times += 1
+        if times > 2 and length * times > best[0] * best[1]:
+            best = (length, times)
+            break
+    return best
+
+
+def _likeness(step: Step) -> tuple[str, str]:
+    return step.actor, step.words.replace(" (redelivered)", "")
+
+
+class _Narrator:
+    """Puts events into words; remembers what is needed to name things."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[tuple[int, int, int], str] = {}
+        """What was delivered, by connection, channel and delivery tag."""
+        self._published: dict[tuple[int, int], list[str]] = {}
+        """What was published since confirms were asked for, by connection and channel."""
+        self._consumed: dict[tuple[int, int, str], str] = {}
+        """Queues, by connection, channel and consumer tag."""
+
+    def lines(self, trace: Iterable[Event]) -> Iterable[Line]:
+        """Lines of all that is worth telling."""
+        for event in trace:
+            if event.kind in (SENT, RECEIVED):
+                text = self._words(event)
+                if text:
+                    yield Line(event.at_us, event.task or THE_TEST, text)
+            elif event.kind == FAULT:
+                if (event.details or {})["fault"] not in TOLD_BY_THEIR_EFFECT:
+                    yield Line(event.at_us, NETWORK, event.text, True)
+            elif event.kind == TASK:
+                text = event.text.removeprefix(event.task).strip()
+                if text != "starts":  # what it does first tells
+                    yield Line(event.at_us, event.task, text, text == "dies")
+            elif event.kind == BROKER and not event.text.startswith("operator"):
+                text = event.text.removeprefix("the broker ")
+                yield Line(event.at_us, NODE, text, text in ("has crashed", "is stopped"))
+            elif event.kind == EFFECT and (event.details or {}).get("effect") in WORTH_TELLING:
+                yield Line(event.at_us, NODE, event.text)
+
+    def _words(self, event: Event) -> str:
+        describe = WORDS.get(type(event.method))
+        return describe(self, event, event.method) if describe is not None else ""
+
+    def declared(self, event: Event, method: Any) -> str:
+        """queue.declare."""
+        what = "durable queue" if method.durable else "queue"
+        return f"{'looks for' if method.passive else 'declares'} {what} {method.queue!r}"
+
+    def exchange_declared(self, event: Event, method: Any) -> str:
+        """exchange.declare."""
+        return f"declares {method.type} exchange {method.exchange!r}"
+
+    def bound(self, event: Event, method: Any) -> str:
+        """queue.bind."""
+        return f"binds {method.queue!r} to {method.exchange!r} with {method.routing_key!r}"
+
+    def published(self, event: Event, method: Any) -> str:
+        """basic.publish."""
+        body = _body(method.body)
+        sent = self._published.get((event.connection, event.channel))
+        if sent is not None:
+            sent.append(body)
+        if not method.exchange:
+            return f"publishes {body} to {method.routing_key!r}"
+        return f"publishes {body} to {method.exchange!r} with key {method.routing_key!r}"
+
+    def asked_for_confirms(self, event: Event, method: Any) -> str:
+        """confirm.select."""
+        self._published[event.connection, event.channel] = []
+        return "asks for confirms"
+
+    def consumed(self, event: Event, method: Any) -> str:
+        """basic.consume."""
+        self._consumed[event.connection, event.channel, method.consumer_tag] = method.queue
+        return f"consumes from {method.queue!r}{' without acks' if method.no_ack else ''}"
+
+    def delivered(self, event: Event, method: Any) -> str:
+        """basic.deliver and basic.get-ok."""
+        body = _body(method.body)
+        self._bodies[event.connection, event.channel, method.delivery_tag] = body
+        return f"gets {body}{' (redelivered)' if method.redelivered else ''}"
+
+    def acked(self, event: Event, method: Any) -> str:
+        """basic.ack from a client."""
+        return f"acks {self._body_of(event, method)}"
+
+    def rejected(self, event: Event, method: Any) -> str:
+        """basic.reject and basic.nack from a client."""
+        return f"rejects {self._body_of(event, method)}{' and requeues it' if method.requeue else ''}"
+
+    def confirmed(self, event: Event, method: Any) -> str:
+        """basic.ack and basic.nack from the node."""
+        sent = self._published.get((event.connection, event.channel), [])
+        which = sent[method.delivery_tag - 1] if 0 < method.delivery_tag <= len(sent) else f"no. {method.delivery_tag}"
+        outcome = "is safe" if isinstance(method, methods.BasicAck) else "was refused"
+        return f"is told that {which}{' and what came before' if method.multiple else ''} {outcome}"
+
+    def _body_of(self, event: Event, method: Any) -> str:
+        key = (event.connection, event.channel, method.delivery_tag)
+        return self._bodies.get(key, "all" if not method.delivery_tag else f"no. {method.delivery_tag}")
+
+
+def _body(body: Any) -> str:
+    shown = bytes(body[:BODY_SHOWN])
+    return f"{shown!r}{'...' if len(body) > BODY_SHOWN else ''}"
+
+
+def _both(sent: Callable[..., str], received: Callable[..., str]) -> Callable[[_Narrator, Event, Any], str]:
+    """Methods that both sides send mean different things."""
+    return lambda narrator, event, method: (sent if event.kind == SENT else received)(narrator, event, method)
+
+
+def _closed(narrator: _Narrator, event: Event, method: Any) -> str:
+    if event.kind == SENT:
+        return "closes the channel" if isinstance(method, methods.ChannelClose) else "closes the connection"
+    return f"is told: {method.reply_code} {method.reply_text}"
+
+
+def _said(text: str) -> Callable[[_Narrator, Event, Any], str]:
+    return lambda narrator, event, method: text
+
+
+WORDS: dict[type[Any], Callable[[_Narrator, Event, Any], str]] = {
+    methods.ConnectionOpen: _said("connects"),
+    methods.ConnectionClose: _closed,
+    methods.ChannelClose: _closed,
+    methods.QueueDeclare: _Narrator.declared,
+    methods.QueueBind: _Narrator.bound,
+    methods.QueueDelete: lambda narrator, event, method: f"deletes {method.queue!r}",
+    methods.QueuePurge: lambda narrator, event, method: f"purges {method.queue!r}",
+    methods.ExchangeDeclare: _Narrator.exchange_declared,
+    methods.BasicPublish: _Narrator.published,
+    methods.BasicConsume: _Narrator.consumed,
+    methods.BasicDeliver: _Narrator.delivered,
+    methods.BasicGetOk: _Narrator.delivered,
+    methods.BasicGetEmpty: _said("finds nothing"),
+    methods.BasicReturn: lambda narrator, event, method: f"is told that {_body(method.body)} led nowhere",
+    methods.BasicCancel: _both(lambda *_: "stops consuming", lambda *_: "is told that its consumer is cancelled"),
+    methods.BasicAck: _both(_Narrator.acked, _Narrator.confirmed),
+    methods.BasicNack: _both(_Narrator.rejected, _Narrator.confirmed),
+    methods.BasicReject: _Narrator.rejected,
+    methods.BasicRecover: _said("gives back all that it holds"),
+    methods.ConfirmSelect: _Narrator.asked_for_confirms,
+    methods.TxSelect: _said("begins a transaction"),
+    methods.TxCommit: _said("commits"),
+    methods.TxRollback: _said("rolls back"),
+    methods.ConnectionBlocked: _said("is told that it is blocked"),
+    methods.ConnectionUnblocked: _said("is told that it is not blocked any more"),
+}
+"""What is worth telling, and in which words."""
+
+TOLD_BY_THEIR_EFFECT = ("crash", "stop", "kill")
+"""Faults after which node or task says what has become of it."""
+
+WORTH_TELLING = ("dropped", "dead-lettered", "expired", "lost", "unroutable")
+"""The effects in the node that nobody would know of otherwise."""
