@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import logging
 import os
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,14 +142,19 @@ def explore(
         return replay(scenario, invariant, replay_token[0], faults=faults, max_steps=max_steps, **broker_arguments)
     found = Exploration()
     began = time.perf_counter()
-    with _progress(progress, runs) as advance:
+    with _progress(progress, runs) as advance, quiet():
         for start, outcome in _outcomes(case, search_named(search, seed, bound), runs, executor, found):
             found.runs += 1
             advance(found)
             if check_determinism:
                 _assert_repeatable(case, start)
             if outcome.failure is not None:
-                raise _counterexample(case, outcome, found.runs, shrink)
+                failing = shrunk(case, outcome) if shrink else outcome
+                break
+        else:
+            failing = None
+    if failing is not None:
+        raise _counterexample(case, failing, found.runs)
     found.seconds = time.perf_counter() - began
     return found
 
@@ -170,7 +176,7 @@ def replay(
     case = Case(scenario, invariant, seed, faults, max_steps, broker_arguments)
     outcome = run_once(case, ReplayingChooser(values))
     if outcome.failure is not None:
-        raise _counterexample(case, outcome, 0, shrink=False)
+        raise _counterexample(case, outcome, 0)
     return Exploration(1, outcome.steps, len(outcome.states), 1)
 
 
@@ -212,18 +218,29 @@ def _run_all(case: Case, starts: list[Start], executor: Executor | None) -> Iter
 
 def run_part(case: Case, starts: list[Start]) -> list[Outcome]:
     """Some runs, in another process."""
-    return [run_once(case, start.chooser()) for start in starts]
+    with quiet():
+        return [run_once(case, start.chooser()) for start in starts]
 
 
-def _counterexample(case: Case, failing: Outcome, runs: int, shrink: bool) -> Counterexample:
-    smallest = shrunk(case, failing) if shrink else failing
-    values = values_of(smallest)
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing is logged in runs that nobody looks at; the one that is shown, a counterexample, logs again."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _counterexample(case: Case, failing: Outcome, runs: int) -> Counterexample:
+    values = values_of(failing)
     outcome = run_once(case, ReplayingChooser(values), is_traced=True)
     if outcome.failure is None:
         raise NotRepeatable(
             "a run failed, and passed when it was made again with the same choices; "
             "explore(check_determinism=True) finds what the program depends on. It failed with:\n"
-            + (smallest.failure.traceback if smallest.failure else "")
+            + (failing.failure.traceback if failing.failure else "")
         )
     token = token_of(case.seed, values)
     return Counterexample(outcome, token, _how_to_replay(case, token), runs)
@@ -250,11 +267,11 @@ def _assert_repeatable(case: Case, start: Start) -> None:
             )
 
 
-def _progress(wanted: bool | None, runs: int) -> AbstractContextManager[Callable[[Exploration], None]]:
+def _progress(wanted: bool | None, runs: int) -> contextlib.AbstractContextManager[Callable[[Exploration], None]]:
     if wanted is None:
         wanted = sys.stderr.isatty()
     if not wanted:
-        return nullcontext(lambda _: None)
+        return contextlib.nullcontext(lambda _: None)
     from fakeamqp.exploration.progress import progress_bar
 
     return progress_bar(runs)
