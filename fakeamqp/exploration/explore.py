@@ -20,6 +20,7 @@ from fakeamqp.exploration.searches import Search, Start, search_named
 from fakeamqp.exploration.shrinking import shrunk, values_of
 from fakeamqp.exploration.story import mermaid, tell
 from fakeamqp.exploration.tokens import parse_token, token_of
+from fakeamqp.simulation import virtual_time
 from fakeamqp.simulation.chance import ReplayingChooser
 from fakeamqp.simulation.faults import Fault, Faults
 from fakeamqp.spec.errors import FakeamqpError, Misuse
@@ -224,11 +225,15 @@ def run_part(case: Case, starts: list[Start]) -> list[Outcome]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing is logged in runs that nobody looks at; the one that is shown, a counterexample, logs again."""
+    """Nothing is logged in runs that nobody looks at; the one that is shown, a counterexample, logs again.
+
+    What makes time virtual is kept in place from run to run.
+    """
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        yield
+        with virtual_time.hold():
+            yield
     finally:
         logging.disable(before)
 

@@ -5,8 +5,9 @@ Source: rabbit_exchange_type_event.erl; which headers each event has was observe
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from fakeamqp.node.arrivals import arrive
 from fakeamqp.node.channels import Channel
@@ -44,12 +45,29 @@ INTERNAL = "rmq-internal"
 LOOPBACK = "{0,0,0,0,0,65535,32512,1}"
 
 
-def tell(node: Node, key: str, headers: Table, by: str | None) -> None:
-    """Something has happened, brought about `by` a user; None where RabbitMQ names nobody."""
+Said = ParamSpec("Said")
+
+
+def is_heard(node: Node) -> bool:
+    """Whether anything is bound to the exchange of events."""
     vhost = node.vhosts.get(EVENT_VHOST)
     exchange = None if vhost is None else vhost.exchanges.get(EVENT_EXCHANGE)
-    if vhost is None or exchange is None or not exchange.bindings:
-        return
+    return exchange is not None and bool(exchange.bindings)
+
+
+def if_heard(tell_of: Callable[Concatenate[Node, Said], None]) -> Callable[Concatenate[Node, Said], None]:
+    """Spare the trouble of putting into words what nobody hears."""
+
+    @functools.wraps(tell_of)
+    def tell_of_if_heard(node: Node, *args: Said.args, **kwargs: Said.kwargs) -> None:
+        if is_heard(node):
+            tell_of(node, *args, **kwargs)
+
+    return tell_of_if_heard
+
+
+def tell(node: Node, key: str, headers: Table, by: str | None) -> None:
+    """Something has happened, brought about `by` a user; None where RabbitMQ names nobody."""
     now_ms = date_ms(node.now_us)
     actor: Table = {} if by is None else {"user_who_performed_action": by}
     told: Table = {**actor, **headers, "timestamp_in_ms": LongLong(now_ms)}
@@ -57,9 +75,10 @@ def tell(node: Node, key: str, headers: Table, by: str | None) -> None:
         told = dict(sorted(told.items()))
     properties = BasicProperties(headers=told, delivery_mode=2, timestamp=now_ms // 1000)
     message = Message(EVENT_EXCHANGE, key, properties, b"")
-    arrive(node, vhost.route(EVENT_EXCHANGE, message), message)
+    arrive(node, node.vhosts[EVENT_VHOST].route(EVENT_EXCHANGE, message), message)
 
 
+@if_heard
 def tell_of_commit(node: Node, fact: Fact, before: Fact | None, by: str) -> None:
     """A fact holds from now on, instead of another that may have held before."""
     tell_otherwise = TOLD_OTHERWISE.get(type(fact))
@@ -75,6 +94,7 @@ def tell_of_commit(node: Node, fact: Fact, before: Fact | None, by: str) -> None
     tell(node, f"{name}.created", describe(fact, node.profile), by)
 
 
+@if_heard
 def tell_of_retraction(node: Node, fact: Fact, by: str) -> None:
     """A fact holds no longer."""
     if isinstance(fact, PolicyFact):
@@ -276,6 +296,7 @@ def _peer(connection: Connection) -> Table:
     }
 
 
+@if_heard
 def tell_of_login(node: Node, connection: Connection, user: str, error: str | None = None) -> None:
     """A client has logged in as a user, or has failed to."""
     where: Table = {"connection_name": connection.name, "name": user, "connection_type": "network"}
@@ -299,6 +320,7 @@ def _client(connection: Connection) -> Table:
     }
 
 
+@if_heard
 def tell_of_connection(node: Node, connection: Connection) -> None:
     """A connection is open."""
     assert connection.vhost is not None
@@ -316,11 +338,13 @@ def tell_of_connection(node: Node, connection: Connection) -> None:
     tell(node, "connection.created", headers, connection.user)
 
 
+@if_heard
 def tell_of_disconnection(node: Node, connection: Connection) -> None:
     """A connection is over."""
     tell(node, "connection.closed", _client(connection), None)
 
 
+@if_heard
 def tell_of_channel(node: Node, channel: Channel) -> None:
     """A channel is open."""
     connection = channel.connection
@@ -335,12 +359,14 @@ def tell_of_channel(node: Node, channel: Channel) -> None:
     tell(node, "channel.created", headers, connection.user)
 
 
+@if_heard
 def tell_of_closed_channel(node: Node, channel: Channel) -> None:
     """A channel is over."""
     more = {"consumer_count": len(channel.consumers)} if node.profile.fills_in_queue_type else {}
     tell(node, "channel.closed", {**more, "pid": _pid(channel)}, channel.connection.user)
 
 
+@if_heard
 def tell_of_consumer(node: Node, consumer: Consumer) -> None:
     """Somebody consumes."""
     headers: Table = {
@@ -353,6 +379,7 @@ def tell_of_consumer(node: Node, consumer: Consumer) -> None:
     tell(node, "consumer.created", headers, consumer.channel.connection.user)
 
 
+@if_heard
 def tell_of_cancelled_consumer(node: Node, consumer: Consumer) -> None:
     """Somebody consumes no longer."""
     tell(node, "consumer.deleted", _consumer(consumer), consumer.channel.connection.user)

@@ -300,9 +300,9 @@ OF_A_TASK = ("disconnect", "partition", "slow", "kill", "stall")
 """Faults that strike one task, or a connection of it."""
 
 DURATIONS: dict[str, tuple[float, ...]] = {
-    "crash": (1.0, 5.0),
-    "stop": (1.0, 5.0),
-    "refuse": (1.0, 5.0),
+    "crash": (0.5, 3.0),
+    "stop": (0.5, 3.0),
+    "refuse": (0.5, 3.0),
     "slow": (0.5, 5.0, 60.0),
     "alarm": (1.0, 10.0, 60.0),
     "stall": (1.0, 30.0, 2000.0),

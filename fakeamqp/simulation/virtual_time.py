@@ -6,9 +6,10 @@ imported them by these names. Elsewhere than in a broker's tasks and in the test
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fakeamqp.node.dates import START_S
@@ -26,9 +27,38 @@ _places: list[tuple[dict[str, Any], str]] = []
 """The namespaces where replacements stand."""
 
 
+_holds = 0
+"""How often `hold` was entered."""
+
+
+@contextlib.contextmanager
+def hold() -> Iterator[None]:
+    """Keep the replacements in place, whoever comes and goes: a search makes many brokers."""
+    global _holds  # noqa: PLW0603
+    _holds += 1
+    _replace()
+    try:
+        yield
+    finally:
+        _holds -= 1
+        _put_back()
+
+
 def install(broker: SimulatedBroker) -> None:
     """From now on it is this broker's time."""
-    if not _brokers:
+    _replace()
+    _brokers.append(broker)
+
+
+def uninstall(broker: SimulatedBroker) -> None:
+    """It is this broker's time no longer; does nothing if it never was."""
+    if broker in _brokers:
+        _brokers.remove(broker)
+        _put_back()
+
+
+def _replace() -> None:
+    if not _places:
         for module in tuple(sys.modules.values()):
             namespace = getattr(module, "__dict__", None)
             if namespace is None or namespace is globals():
@@ -37,17 +67,13 @@ def install(broker: SimulatedBroker) -> None:
                 if namespace.get(name) is real:
                     namespace[name] = VIRTUAL[name]
                     _places.append((namespace, name))
-    _brokers.append(broker)
 
 
-def uninstall(broker: SimulatedBroker) -> None:
-    """It is this broker's time no longer; does nothing if it never was."""
-    if broker in _brokers:
-        _brokers.remove(broker)
-        if not _brokers:
-            for namespace, name in _places:
-                namespace[name] = REAL[name]
-            _places.clear()
+def _put_back() -> None:
+    if not (_brokers or _holds):
+        for namespace, name in _places:
+            namespace[name] = REAL[name]
+        _places.clear()
 
 
 def _broker_here() -> SimulatedBroker | None:
