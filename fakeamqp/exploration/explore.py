@@ -103,6 +103,7 @@ def explore(
     invariant: Callable[..., Any] | None = None,
     *,
     runs: int = 1000,
+    always: Callable[..., Any] | None = None,
     seed: int = 0,
     faults: Faults = Faults(),  # noqa: B008  (immutable)
     search: str = "random",
@@ -120,6 +121,7 @@ def explore(
       run until nothing can happen any more. It must make all it uses anew, so that runs do not know of one another
     - invariant: called in the end with the broker, and with what the scenario returned unless that was None; it
       asserts, or returns False where something is wrong. What a task that is not restarted raises is wrong as well
+    - always: the same, but asked at every step once the stage is set, so that the story ends where it went wrong
     - runs: at most so many; an exhaustive search may end earlier
     - faults: what may go wrong in a run, and how often; by default nothing but the order of events is varied
     - search: "random"; "pct" (priorities, changed a few times, which finds what takes an unlikely order); "exhaustive"
@@ -138,9 +140,17 @@ def explore(
     """
     if runs < 1:
         raise Misuse(f"runs= is how many runs to make, at least 1, not {runs!r}")
-    case = Case(scenario, invariant, seed, faults, max_steps, broker_arguments)
+    case = Case(scenario, invariant, seed, faults, max_steps, always, broker_arguments)
     if replay_token:
-        return replay(scenario, invariant, replay_token[0], faults=faults, max_steps=max_steps, **broker_arguments)
+        return replay(
+            scenario,
+            invariant,
+            replay_token[0],
+            always=always,
+            faults=faults,
+            max_steps=max_steps,
+            **broker_arguments,
+        )
     found = Exploration()
     began = time.perf_counter()
     with _progress(progress, runs) as advance, quiet():
@@ -165,6 +175,7 @@ def replay(
     invariant: Callable[..., Any] | None,
     token: str,
     *,
+    always: Callable[..., Any] | None = None,
     faults: Faults = Faults(),  # noqa: B008  (immutable)
     max_steps: int = 2000,
     **broker_arguments: Any,
@@ -174,7 +185,7 @@ def replay(
     Raises Counterexample if it fails; answers an Exploration of one run if it does not.
     """
     seed, values = parse_token(token)
-    case = Case(scenario, invariant, seed, faults, max_steps, broker_arguments)
+    case = Case(scenario, invariant, seed, faults, max_steps, always, broker_arguments)
     outcome = run_once(case, ReplayingChooser(values))
     if outcome.failure is not None:
         raise _counterexample(case, outcome, 0)

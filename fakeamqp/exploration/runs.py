@@ -6,6 +6,7 @@ import hashlib
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fakeamqp.broker import Broker
@@ -32,6 +33,8 @@ class Case:
     seed: int
     faults: Faults
     max_steps: int
+    always: Callable[..., Any] | None = None
+    """Like the invariant, but asked at every step."""
     broker: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of `Broker`."""
 
@@ -83,6 +86,7 @@ def run_once(case: Case, source: Chooser, *, is_traced: bool = False) -> Outcome
         try:
             broker.watch_steps(observer.at_step)
             state = case.scenario(broker)
+            observer.always = partial(_check, case.always, broker, state)
             broker.run()
             _check(case.invariant, broker, state)
         except Misuse:
@@ -113,6 +117,10 @@ def _failure(error: Exception) -> Failure:
     return Failure(type(error).__name__, str(error), f"{last.filename}:{last.lineno}", shown)
 
 
+def _nothing() -> None:
+    """Nothing must hold until the stage is set."""
+
+
 class _Observer:
     """Looks at every step: lets faults strike, and remembers which states there were."""
 
@@ -120,6 +128,8 @@ class _Observer:
         self._broker = broker
         self._injector = Injector(broker, faults) if faults.kinds else None
         self.states: set[int] = set()
+        self.always: Callable[[], None] = _nothing
+        """What must hold at every step; asserts."""
 
     @property
     def struck(self) -> list[Fault]:
@@ -129,6 +139,10 @@ class _Observer:
     def at_step(self, number: int, task: Task, stream: Stream | None) -> None:
         """A task has come to a step."""
         self.states.add(self._state(task))
+        try:
+            self.always()
+        except Exception as error:
+            self._broker.interrupt(error)
         if self._injector is not None:
             self._injector.at_step(number, task, stream)
 

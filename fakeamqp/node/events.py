@@ -59,7 +59,7 @@ def if_heard(tell_of: Callable[Concatenate[Node, Said], None]) -> Callable[Conca
     """Spare the trouble of putting into words what nobody hears."""
 
     @functools.wraps(tell_of)
-    def tell_of_if_heard(node: Node, *args: Said.args, **kwargs: Said.kwargs) -> None:
+    def tell_of_if_heard(node: Node, /, *args: Said.args, **kwargs: Said.kwargs) -> None:
         if is_heard(node):
             tell_of(node, *args, **kwargs)
 

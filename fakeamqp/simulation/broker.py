@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fakeamqp.node import alarms, firehose, operator
@@ -14,7 +14,7 @@ from fakeamqp.node.node import Node
 from fakeamqp.node.profile import profile_of
 from fakeamqp.node.timers import Timers
 from fakeamqp.simulation import virtual_time
-from fakeamqp.simulation.chance import Chooser, SeededChooser, generated_name
+from fakeamqp.simulation.chance import UNIMPORTANT, Chooser, SeededChooser, generated_name
 from fakeamqp.simulation.clock import Clock, to_us
 from fakeamqp.simulation.custom_exchanges import RoutingFunction, matchings
 from fakeamqp.simulation.faults import FaultCommands
@@ -28,7 +28,7 @@ from fakeamqp.simulation.snapshots import (
     VirtualHostSnapshot,
     vhost_snapshot,
 )
-from fakeamqp.simulation.trace import BROKER, Trace
+from fakeamqp.simulation.trace import BROKER, CHOICE, Trace
 from fakeamqp.simulation.waiting import Loop
 from fakeamqp.spec.errors import Misuse
 
@@ -203,6 +203,10 @@ class SimulatedBroker(OperatorCommands):
         """
         self._scheduler().run(until, seconds)
 
+    def interrupt(self, error: BaseException) -> None:
+        """Raise something in the test, out of the call in which that waits for the tasks."""
+        self._scheduler().interrupt(error)
+
     @property
     def steps(self) -> int:
         """How often tasks have come to a point where another might have gone first."""
@@ -266,7 +270,7 @@ class SimulatedBroker(OperatorCommands):
 
     def _kept(self, lose: str, count: int) -> int:
         if lose == "by chance":
-            return self.chooser.choose("crash", count + 1)
+            return self.choose("crash", count + 1)
         return count if lose == "nothing" else 0
 
     def restart(self) -> None:
@@ -283,7 +287,7 @@ class SimulatedBroker(OperatorCommands):
             self._journal,
             new_name=lambda: generated_name(self.chooser, "names"),
             connection_numbers=self._connection_numbers,
-            choose=self.chooser.choose,
+            choose=self.choose,
             matchings=self._matchings,
             now_us=self.clock.now_us,
             sync_interval_us=self._sync_interval_us,
@@ -300,6 +304,15 @@ class SimulatedBroker(OperatorCommands):
         if self.node is None:
             raise Misuse(f"the broker is down; call restart() before {purpose}()")
         return self.node
+
+    def choose(self, stream: str, count: int, among: Sequence[str] = ()) -> int:
+        """Something that could be otherwise: one of `count` possibilities, the first of which `among` names."""
+        chosen = self.chooser.choose(stream, count, among)
+        if self.trace.is_on and count <= UNIMPORTANT:
+            what = f": {among[chosen]}" if chosen < len(among) else ""
+            text = f"choice {stream}: {chosen} of {count}{what}"
+            self.trace.note(self.clock.now_us, CHOICE, text, stream=stream, count=count, chosen=chosen)
+        return chosen
 
     # -- streams ------------------------------------------------------------------------------------------------
 

@@ -345,7 +345,7 @@ class Injector:
         """Tasks have come to a step: draw. The choice 0 is that nothing happens."""
         if not any(self._left.values()):
             return
-        choose = self._broker.chooser.choose
+        choose = self._broker.choose
         chosen = choose(WHICH, len(self._kinds) + 1)
         if not chosen:
             return

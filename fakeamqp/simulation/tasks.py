@@ -15,7 +15,7 @@ import greenlet
 
 from fakeamqp.node.connections import Phase
 from fakeamqp.simulation.clock import to_us
-from fakeamqp.simulation.trace import CHOICE, TASK
+from fakeamqp.simulation.trace import TASK
 from fakeamqp.simulation.waiting import Deadlock, Waiter, deadlock_story
 from fakeamqp.spec.errors import FakeamqpError, Misuse
 
@@ -116,10 +116,12 @@ class Seat:
         """Whether it could go on now."""
         return now_us >= self.stalled_until_us and (self.waiter is None or self.waiter.is_ready())
 
-    def next_deadline(self) -> int | None:
+    def next_deadline(self, now_us: int) -> int | None:
         """When it wants to go on by itself, microseconds."""
         found = None if self.waiter is None else self.waiter.next_deadline()
-        return max(self.stalled_until_us, found or 0) if found or self.stalled_until_us else None
+        if self.stalled_until_us > now_us:
+            return self.stalled_until_us if found is None else max(self.stalled_until_us, found)
+        return found
 
     def has_work(self, now_us: int) -> bool:
         """Whether its deadline may bring it further."""
@@ -241,7 +243,7 @@ class Scheduler:
         except Exception as exception:
             self._failed(task, exception)
         except BaseException as interrupt:
-            self.main.error = interrupt
+            self.interrupt(interrupt)
             self._end(task)
         else:
             self._note(task, "is through")
@@ -252,7 +254,7 @@ class Scheduler:
         self._note(task, f"fails with {type(exception).__name__}: {exception}", exception=type(exception).__name__)
         self._end(task)
         if task.restart_us is None:
-            self.main.error = self.main.error or exception
+            self.interrupt(exception)
         else:
             self._start_later(task, task.restart_us)
 
@@ -286,6 +288,10 @@ class Scheduler:
         if task.greenlet:  # it has begun and is not over
             task.greenlet.parent = here
             task.greenlet.throw(TaskKilled)
+
+    def interrupt(self, error: BaseException) -> None:
+        """Have the test raise something as soon as the task that runs gives way; the first of several counts."""
+        self.main.error = self.main.error or error
 
     def fall(self, task: Task) -> None:
         """A task is killed by a fault; its supervisor, if it has one, starts it again."""
@@ -373,9 +379,11 @@ class Scheduler:
         self._refuse_the_dead(task)
         self.steps += 1
         if self.steps > self.max_steps:
-            self.main.error = self.main.error or Livelock(
-                f"no end is in sight after {self.max_steps} steps; the programs go on and on (if they should: "
-                "run(seconds=...), run(until=...) or a higher max_steps)"
+            self.interrupt(
+                Livelock(
+                    f"no end is in sight after {self.max_steps} steps; the programs go on and on (if they should: "
+                    "run(seconds=...), run(until=...) or a higher max_steps)"
+                )
             )
         faults = self.broker.faults
         if faults.waiting:
@@ -406,22 +414,12 @@ class Scheduler:
             has_unsafe = broker.has_unsafe_records()
             if ready:
                 count = len(ready) + has_unsafe
-                index = 0 if count == 1 else self._draw([seat.name for seat in ready], count)
+                index = 0 if count == 1 else broker.choose(SCHEDULE, count, [seat.name for seat in ready])
                 if index < len(ready):
                     return ready[index]
                 broker.sync()
             elif not self._jump():
                 return self.main
-
-    def _draw(self, names: list[str], count: int) -> int:
-        broker = self.broker
-        index = broker.chooser.choose(SCHEDULE, count, names)
-        if broker.trace.is_on:
-            names.append("the disk")
-            broker.trace.note(
-                broker.clock.now_us, CHOICE, f"{names[index]} goes first of {count}", stream=SCHEDULE, chosen=index
-            )
-        return index
 
     def _is_over(self) -> bool:
         return isinstance(self.main.waiter, Ending) and self.main.waiter.is_ready()
@@ -439,7 +437,7 @@ class Scheduler:
         broker = self.broker
         now_us = broker.clock.now_us
         seats: list[Seat] = [self.main, *(task for task in self.tasks if task.is_alive)]
-        deadlines = [seat.next_deadline() for seat in seats]
+        deadlines = [seat.next_deadline(now_us) for seat in seats]
         deadlines.append(broker.next_deadline())
         deadline_us = min((each for each in deadlines if each is not None), default=None)
         has_work = broker.has_work() or any(seat.has_work(now_us) for seat in seats)
