@@ -46,6 +46,7 @@ def careful_worker(ship: Ship) -> None:
 def _consume(on_order: Callable[[Any, Any, Any, bytes], None]) -> None:
     with pika.BlockingConnection(pika.URLParameters(URL)) as connection:
         channel = connection.channel()
+        channel.queue_declare("orders", durable=True)
         channel.basic_qos(prefetch_count=1)
         for method, properties, order in channel.consume("orders", inactivity_timeout=30):
             if method is None:
