@@ -15,7 +15,7 @@ from fakeamqp.node.node import Node
 from fakeamqp.spec import methods
 from fakeamqp.spec.methods import ChannelOpen, Method, QueueDeclare, QueueDeclareOk
 from tests.model.differential.observations import Observation, Observer, Place
-from tests.model.differential.steps import CHANNELS, CONNECTIONS, SERVER_NAMED, Step
+from tests.model.differential.steps import CHANNELS, CONNECTIONS, SERVER_NAMED, ClearPolicy, Command, SetPolicy, Step
 from tests.model.differential.wire import Wire
 
 MONITOR = 9
@@ -32,8 +32,10 @@ Connect = Callable[[], pika.BlockingConnection]
 class Side:
     """A broker, the program's connections to it, and what the program knows: what it holds, what the broker named."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, operator: Any, vhost: str) -> None:
         self._connect = connect
+        self._operator = operator
+        self.vhost = vhost
         self._observer = Observer()
         self.owners: dict[str, int] = {}
         """The connections that declared exclusive queues."""
@@ -43,6 +45,8 @@ class Side:
         """A channel's consumers, by tag."""
         self.transactional: set[Place] = set()
         """Channels that have asked for transactions."""
+        self.policies: dict[tuple[str, bool], None] = {}
+        """The names of the policies that are set, and whether they are operator policies."""
         self.wires = [self._open_wire(connection) for connection in CONNECTIONS]
 
     def _open_wire(self, connection: int) -> Wire:
@@ -67,9 +71,11 @@ class Side:
     # -- a step -----------------------------------------------------------------------------------------------------
 
     def make(self, step: Step) -> bool:
-        """Make a step; False where it means a delivery and none is held. What comes of it is to be observed."""
+        """Make a step; False where it means what is not there: a delivery, a policy. What comes of it is observed."""
         place = (step.connection, step.channel)
         method = step.method
+        if isinstance(method, SetPolicy | ClearPolicy):
+            return self.operate(method)
         if step.held is not None:
             if not self.held[place]:
                 return False
@@ -81,6 +87,20 @@ class Side:
         else:
             wire.call(step.channel, self._with_names(method))
             self._account(place, method)
+        return True
+
+    def operate(self, command: Command) -> bool:
+        """Do what the operator does; False where it clears a policy that is not set."""
+        name, kind = command.name, "operator_policy" if command.is_operator else "policy"
+        if isinstance(command, SetPolicy):
+            how = (command.apply_to, command.priority)
+            getattr(self._operator, f"set_{kind}")(name, command.pattern, command.definition, self.vhost, *how)
+            self.policies[name, command.is_operator] = None
+            return True
+        if (name, command.is_operator) not in self.policies:
+            return False
+        getattr(self._operator, f"clear_{kind}")(name, self.vhost)
+        del self.policies[name, command.is_operator]
         return True
 
     def _with_names(self, method: Method) -> Method:
@@ -215,11 +235,10 @@ class FakeSide(Side):
 
     def __init__(self, version: str, vhost: str) -> None:
         self.broker = fakeamqp.Broker(version=version, vhosts=[vhost])
-        self.vhost = vhost
         self._numbers: dict[int, int] = {}
         """The node's numbers of the program's connections."""
         parameters = pika.ConnectionParameters(virtual_host=vhost, heartbeat=0)
-        super().__init__(lambda: self.broker.connect(parameters))
+        super().__init__(lambda: self.broker.connect(parameters), self.broker, vhost)
         self.queues: dict[str, tuple[int, int]] = {}
         """What the last observation found in the queues."""
         self._types: dict[str, set[str]] = {}
@@ -310,10 +329,10 @@ def _without_deliveries_to(place: Place, observation: Observation) -> tuple[obje
 
 
 class RealSide(Side):
-    """A real broker; `connect` opens connections to the virtual host where programs run."""
+    """A real broker; `connect` opens connections to the virtual host where programs run, `operator` commands it."""
 
-    def __init__(self, connect: Connect) -> None:
-        super().__init__(connect)
+    def __init__(self, connect: Connect, operator: Any, vhost: str) -> None:
+        super().__init__(connect, operator, vhost)
         self._known: set[str] = set()
 
     def observe(self, step: Step, expected: Observation, patience: float) -> Observation:

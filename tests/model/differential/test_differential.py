@@ -27,7 +27,7 @@ from tests.model.differential.generator import STEP_KINDS, generate
 from tests.model.differential.observations import Observation
 from tests.model.differential.runner import Runner
 from tests.model.differential.sides import FakeSide, RealSide
-from tests.model.differential.steps import Program, Step, printed
+from tests.model.differential.steps import ClearPolicy, Program, SetPolicy, Step, printed
 from tests.target import RealTarget
 
 PROGRAMS = 100
@@ -61,7 +61,7 @@ def between_fakes(program: Program, version: str, other_version: str) -> Compari
     parameters = pika.ConnectionParameters(virtual_host=VHOST, heartbeat=0)
     with (
         contextlib.closing(FakeSide(version, VHOST)) as fake,
-        contextlib.closing(RealSide(lambda: other.connect(parameters))) as real,
+        contextlib.closing(RealSide(lambda: other.connect(parameters), other, VHOST)) as real,
     ):
         return compare(program, fake, real, patience=0)
 
@@ -107,7 +107,8 @@ def test_a_seed_gives_the_same_program_again(version: str) -> None:
 
 def test_a_program_prints_as_python_that_makes_it() -> None:
     program = program_of(3, "4.0")
-    scope: dict[str, object] = {**vars(fakeamqp.spec.methods), "BasicProperties": BasicProperties, "Step": Step}  # type: ignore[attr-defined]
+    kinds = (BasicProperties, SetPolicy, ClearPolicy, Step)
+    scope = {**vars(fakeamqp.spec.methods), **{kind.__name__: kind for kind in kinds}}  # type: ignore[attr-defined]
     exec(printed(program), scope)
     assert scope["program"] == program
 
