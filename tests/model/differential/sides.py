@@ -223,6 +223,8 @@ class Side:
         if not wire.is_open:  # what the step has closed is opened again only when all is read
             wire = next(each for each in self.wires if each.is_open)
         wire.call(MONITOR, QueueDeclare(name, passive=True))
+        if not wire.is_open:  # what the step has brought has closed it meanwhile
+            return self._ask(name)
         answer: Any = next(each for at, each in reversed(wire.arrived) if at == MONITOR)
         if isinstance(answer, QueueDeclareOk):
             return answer.message_count, answer.consumer_count
@@ -326,6 +328,18 @@ class FakeSide(Side):
         observation.is_free = self.may_choose() or self._is_overtaken
         self.renew(observation)
         return observation
+
+    def shares_room(self, step: Step) -> bool:
+        """Whether a step may make room on a channel with a limit as a whole that consumes from several queues.
+
+        Chance says which queue hears of it first (rabbit_limiter.erl, notify_queues), and may fill it.
+        """
+        channel = self._channel(step)
+        if channel is None or not channel.global_prefetch:
+            return False
+        settles = (methods.BasicAck, methods.BasicNack, methods.BasicReject, methods.BasicRecover, methods.TxCommit)
+        queues = {consumer.queue.name for consumer in channel.consumers.values() if not consumer.queue.is_quorum}
+        return isinstance(step.method, settles) and len(queues) > 1
 
     def explains_internal_error(self, found: Observation) -> bool:
         """Whether RabbitMQ has died of a bug of its own: 541, after `reuses_tag`, or by a name of queues of two types.
