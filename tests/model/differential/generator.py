@@ -33,7 +33,8 @@ KEYS = ("", "a", "b", "a.b")
 PATTERNS = (*KEYS, "#", "*", "a.*", "#.b")
 TAGS = ("c1", "c2", "c3")
 GOVERNED = (*QUEUES, "q[12]", "[qe]1", "", "^amq.(direct|topic)")
-POLICY_NAMES = ("p1", "p2")
+POLICIES_WITH_PRIORITIES = {"p1": (0, 2), "p2": (1, -1)}
+"""Never two of one priority: nobody knows which of them RabbitMQ takes."""
 APPLY_TO = ("all", "all", "queues", "exchanges")
 
 Drawing = Callable[["Draw"], Method | Command]
@@ -274,14 +275,14 @@ def set_policy(draw: Draw) -> Command:
     is_operator = draw.often(0.25)
     definition = drawn(OPERATOR_POLICIES if is_operator else POLICIES, draw.chance) or {"max-length": 1}
     apply_to = "queues" if is_operator else draw.one_of(*APPLY_TO)
-    name = draw.one_of(*POLICY_NAMES)
-    return SetPolicy(name, draw.one_of(*GOVERNED), definition, apply_to, draw.one_of(0, 0, 1, -1), is_operator)
+    name, priorities = draw.one_of(*POLICIES_WITH_PRIORITIES.items())
+    return SetPolicy(name, draw.one_of(*GOVERNED), definition, apply_to, draw.one_of(*priorities), is_operator)
 
 
 @kind(1)
 def clear_policy(draw: Draw) -> Command:
     there = list(draw.fake.policies)
-    name, is_operator = draw.chance.choice(there) if there else (POLICY_NAMES[0], False)
+    name, is_operator = draw.chance.choice(there) if there else ("p1", False)
     return ClearPolicy(name, is_operator)
 
 
