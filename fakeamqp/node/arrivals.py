@@ -30,7 +30,7 @@ def arrive(
     position = 0
     refusing: tuple[Queue, ...] = ()
     for queue in queues:
-        if queue.is_limited and queue.refuses(message, registrations):
+        if queue.may_refuse and queue.refuses(message, registrations):
             refusing += (queue,)
             if queue.settings.overflow == "reject-publish-dlx":
                 dead_letter(node, queue, message, "maxlen")

@@ -57,7 +57,7 @@ def _dead_letter(
         if target.is_stream and not (node.profile.streams_take_any_dead_letter or settings.dead_letters_at_least_once):
             continue
         is_cycle = reason != "rejected" and _is_cycle(target.name, dead.deaths)
-        if not is_cycle and target.is_limited and target.refuses(dead, registrations):
+        if not is_cycle and target.may_refuse and target.refuses(dead, registrations):
             refusals.append((target, dead))
             continue
         arrived.append(target.name)

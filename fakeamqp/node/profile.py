@@ -94,6 +94,8 @@ class Profile(Record, frozen=True):
     """Whether a policy may set a delivery limit below zero, which is no limit and so the weaker of two."""
     policy_expiry_wins: bool
     """Whether a quorum queue expires as its policy says, or as the smaller of policy and argument does."""
+    unlimited_quorum_queues_unblock: bool
+    """Whether a quorum queue that a policy leaves without a limit lets go on whom it refused before."""
     bad_master_locator: str
     """What is said of a policy's queue-master-locator that nobody knows."""
     checks_room_for_queue_first: bool
@@ -171,6 +173,7 @@ PROFILES: dict[str, Profile] = {
         policies_name_queue_types=False,
         delivery_limits_may_be_negative=False,
         policy_expiry_wins=True,
+        unlimited_quorum_queues_unblock=False,
         bad_master_locator="{} invalid queue-master-locator value",
         checks_room_for_queue_first=True,
         names_user_of_channel_limit=True,
@@ -221,6 +224,7 @@ PROFILES: dict[str, Profile] = {
         policies_name_queue_types=True,
         delivery_limits_may_be_negative=True,
         policy_expiry_wins=False,
+        unlimited_quorum_queues_unblock=True,
         bad_master_locator="{} is not a valid master locator",
         checks_room_for_queue_first=False,
         names_user_of_channel_limit=False,

@@ -47,6 +47,7 @@ class Queue:
         "is_timed",
         "key",
         "log",
+        "may_refuse",
         "name",
         "next_position",
         "operator_policy",
@@ -118,6 +119,10 @@ class Queue:
         limits = (settings.max_length, settings.max_length_bytes, settings.max_age_s)
         self.is_limited = any(limit is not None for limit in limits)
         """Whether the queue may be only so long."""
+        if not self.is_limited and self.profile.unlimited_quorum_queues_unblock:
+            self.released = self.blocks
+        self.may_refuse = (self.is_limited and settings.rejects) or self.blocks > self.released
+        """Whether `refuses` must be asked: whom a quorum queue has stopped, no change of a policy frees (observed)."""
         if self.is_limited:
             self.ready_bytes = sum(len(entry.message.body) for entry in self.backlog)
         self.delivery_limit = _delivery_limit(settings.delivery_limit, self.profile) if self.is_quorum else None
@@ -190,19 +195,19 @@ class Queue:
         )
 
     def refuses(self, message: Message, registrations: Registrations | None) -> bool:
-        """Whether a publisher to a limited queue is told that there is no room (x-overflow: reject-publish).
+        """Whether a publisher to a queue that may refuse is told that there is no room (x-overflow: reject-publish).
 
         A quorum queue takes what makes it too long, and then refuses all publishers until it is down to 80 percent.
         One that comes new meanwhile may publish as long as the queue is not too long. Without registrations, as
         dead letters come that may be lost, it takes everything. Source: rabbit_fifo.erl (evaluate_limit,
         register_enqueuer) and rabbit_fifo_client.erl; observed.
         """
-        if not self.settings.rejects:
-            return False
         if not self.is_quorum:
             return self.is_over(1, len(message.body))
         if registrations is None:
             return False
+        if not (self.is_limited and self.settings.rejects):
+            return self.blocks > max(registrations.get(self, self.blocks), self.released)
         registered = registrations.setdefault(self, self.blocks - self.is_over())
         if self.blocks > max(registered, self.released):
             return True
@@ -259,7 +264,7 @@ class Queue:
         if self.is_limited:
             while self._drop_heads(effects):
                 head = self._serve(now_us, effects)
-            if self.is_quorum:
+            if self.is_quorum and self.settings.rejects:
                 self._tell_publishers()
         if self.has_returned_together:
             self.has_returned_together = False

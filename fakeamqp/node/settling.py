@@ -103,7 +103,7 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
             if entry.survives:
                 node.retract_entry(entry)
         elif outcome is REQUEUED:
-            _requeue(node, entry, to_back=True)
+            _requeue(node, entry, returned_by=channel)
         else:
             node.give_up(entry, "rejected")
     queues = [deliveries[0].entry.queue]
@@ -119,7 +119,7 @@ def return_all(node: Node, channel: Channel, deliveries: list[Unacked]) -> None:
     for each in sorted(deliveries, key=_order_of_return(node, deliveries)):
         entry = each.entry
         if not (entry.queue.is_deleted or entry.queue.is_stream):
-            _requeue(node, entry, to_back=False)
+            _requeue(node, entry, returned_by=None)
             node.touch(entry.queue)
 
 
@@ -148,7 +148,8 @@ def _order_of_return(node: Node, deliveries: list[Unacked]) -> Callable[[Unacked
     return key_by_tag if node.profile.quorum_sorts_consumers_by_tag else key_by_age
 
 
-def _requeue(node: Node, entry: Entry, *, to_back: bool) -> None:
+def _requeue(node: Node, entry: Entry, *, returned_by: Channel | None) -> None:
+    """Make an entry ready again; `returned_by` is the channel that said so, None if that is over."""
     queue = entry.queue
     entry.is_redelivered = True
     if not queue.is_quorum:
@@ -157,7 +158,8 @@ def _requeue(node: Node, entry: Entry, *, to_back: bool) -> None:
     entry.deliveries += 1
     if queue.delivery_limit is not None and entry.deliveries > queue.delivery_limit:
         node.give_up(entry, "delivery_limit")
-    elif to_back and queue.delivery_limit is None:
+    elif returned_by is not None and queue.delivery_limit is None:
+        queue.consumers.unpark(returned_by)  # it joins the line before the message goes to whoever is first
         queue.drop(entry)
         node.retract_entry(entry)
         node.commit_entry(queue.renewed(entry))

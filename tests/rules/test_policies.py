@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
+import pika.exceptions
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
 from tests.rules._helpers import get_all
 from tests.rules._operator import FIVE, declare_quorum, kept, publish, refused
-from tests.rules._queues import Connect
+from tests.rules._queues import Connect, wait_until_ready
 from tests.rules._routing import is_routed
 
 
@@ -208,3 +210,34 @@ def test_a_policy_does_not_change_how_the_default_exchange_routes(
     channel.queue_declare("q")
     channel.queue_bind("q", "amq.fanout")
     assert not is_routed(channel, "", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("definition", "accepts"),
+    [
+        ({"max-length": 5, "overflow": "reject-publish"}, {"3.10": True, "4.0": True}),
+        ({"max-length": 5}, {"3.10": False, "4.0": False}),
+        ({"overflow": "reject-publish"}, {"3.10": False, "4.0": True}),
+        (None, {"3.10": False, "4.0": True}),
+    ],
+)
+def test_whom_a_quorum_queue_refused_it_tells_only_as_it_gets_another_limit_of_that_kind(
+    channel: BlockingChannel, operator: Any, vhost: str, version: str, definition: Any, accepts: dict[str, bool]
+) -> None:
+    operator.set_policy("p", ".*", {"max-length": 0, "overflow": "reject-publish"}, vhost)
+    declare_quorum(channel, "orders")
+    publisher = channel.connection.channel()
+    publisher.confirm_delivery()
+    publisher.basic_publish("", "orders", b"accepted")
+    with pytest.raises(pika.exceptions.NackError):
+        publisher.basic_publish("", "orders", b"refused")
+    if definition is None:
+        operator.clear_policy("p", vhost)
+    else:
+        operator.set_policy("p", ".*", definition, vhost)
+    wait_until_ready(channel, "orders", 1)
+    with contextlib.nullcontext() if accepts[version] else pytest.raises(pika.exceptions.NackError):
+        publisher.basic_publish("", "orders", b"next")
+    publish(channel, "orders", b"of another publisher")
+    expected = [b"accepted", *([b"next"] if accepts[version] else []), b"of another publisher"]
+    assert get_all(channel, "orders") == expected

@@ -108,6 +108,16 @@ def test_a_returned_message_goes_to_the_next_in_line(channel: BlockingChannel) -
     assert_shares({first: [], second: ["2"]})
 
 
+def test_a_full_consumer_that_returns_a_message_joins_before_another_is_served(channel: BlockingChannel) -> None:
+    full, other = line(channel.connection, 1, 0)
+    publish(channel, "orders", "1")
+    assert_shares({full: ["1"]})
+    full.requeue()
+    assert_shares({other: ["1"]})
+    publish(channel, "orders", *"23")
+    assert_shares({full: ["2"], other: ["3"]})
+
+
 def test_a_message_that_the_only_consumer_returns_comes_back_to_it(channel: BlockingChannel) -> None:
     (first,) = line(channel.connection, 1)
     publish(channel, "orders", "1")

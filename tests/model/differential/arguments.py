@@ -37,6 +37,25 @@ QUEUE_ARGUMENTS = (
 )
 CONSUMER_ARGUMENTS = (Row("x-priority", 0.15, (1, 2, -1, "wrong")),)
 EXCHANGE_ARGUMENTS = (Row("alternate-exchange", 0.2, ("amq.fanout", "e1", "e2", "missing")),)
+POLICIES = (
+    Row("max-length", 0.2, (0, 1, 2)),
+    Row("max-length-bytes", 0.1, (0, 3, 5)),
+    Row("message-ttl", 0.1, (FAR_MS,)),  # not 0, which a policy may bring to a queue that has messages without it
+    Row("expires", 0.05, (FAR_MS,)),
+    Row("overflow", 0.15, ("drop-head", "reject-publish", "reject-publish-dlx")),
+    Row("dead-letter-exchange", 0.25, ("", "amq.fanout", "amq.direct", "e1", "missing")),
+    Row("dead-letter-routing-key", 0.15, ("q1", "q2", "a")),
+    Row("dead-letter-strategy", 0.05, ("at-most-once", "at-least-once")),
+    Row("delivery-limit", 0.15, (0, 1, 2)),
+    Row("queue-mode", 0.05, ("lazy", "default")),
+    Row("alternate-exchange", 0.2, ("amq.fanout", "e1", "e2", "missing")),
+)
+OPERATOR_POLICIES = (
+    Row("max-length", 0.4, (0, 1, 2)),
+    Row("max-length-bytes", 0.2, (0, 3, 5)),
+    Row("message-ttl", 0.2, (FAR_MS,)),
+    Row("expires", 0.1, (FAR_MS,)),
+)
 BINDING_ARGUMENTS = (
     Row("x-match", 0.4, ("all", "any", "all-with-x", "any-with-x")),
     Row("h", 0.3, (1, 2, "1", True)),

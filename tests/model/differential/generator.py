@@ -16,12 +16,14 @@ from tests.model.differential.arguments import (
     BINDING_ARGUMENTS,
     CONSUMER_ARGUMENTS,
     EXCHANGE_ARGUMENTS,
+    OPERATOR_POLICIES,
+    POLICIES,
     QUEUE_ARGUMENTS,
     drawn,
     drawn_properties,
 )
 from tests.model.differential.sides import FakeSide
-from tests.model.differential.steps import PLACES, Program, Step
+from tests.model.differential.steps import PLACES, ClearPolicy, Command, Program, SetPolicy, Step
 
 QUEUES = ("q1", "q2", "q3")
 EXCHANGES = ("e1", "e2")
@@ -30,8 +32,12 @@ TYPES = ("direct", "fanout", "topic", "headers")
 KEYS = ("", "a", "b", "a.b")
 PATTERNS = (*KEYS, "#", "*", "a.*", "#.b")
 TAGS = ("c1", "c2", "c3")
+GOVERNED = (*QUEUES, "q[12]", "[qe]1", "", "^amq.(direct|topic)")
+POLICIES_WITH_PRIORITIES = {"p1": (0, 2), "p2": (1, -1)}
+"""Never two of one priority: nobody knows which of them RabbitMQ takes."""
+APPLY_TO = ("all", "all", "queues", "exchanges")
 
-Drawing = Callable[["Draw"], Method]
+Drawing = Callable[["Draw"], Method | Command]
 
 
 class Draw:
@@ -263,6 +269,23 @@ def close_connection(_: Draw) -> Method:
     return methods.ConnectionClose(200, "Normal shutdown")
 
 
+@kind(2)
+def set_policy(draw: Draw) -> Command:
+    """A policy or an operator policy, which says one thing at least."""
+    is_operator = draw.often(0.25)
+    definition = drawn(OPERATOR_POLICIES if is_operator else POLICIES, draw.chance) or {"max-length": 1}
+    apply_to = "queues" if is_operator else draw.one_of(*APPLY_TO)
+    name, priorities = draw.one_of(*POLICIES_WITH_PRIORITIES.items())
+    return SetPolicy(name, draw.one_of(*GOVERNED), definition, apply_to, draw.one_of(*priorities), is_operator)
+
+
+@kind(1)
+def clear_policy(draw: Draw) -> Command:
+    there = list(draw.fake.policies)
+    name, is_operator = draw.chance.choice(there) if there else ("p1", False)
+    return ClearPolicy(name, is_operator)
+
+
 def draw_step(chance: random.Random, fake: FakeSide, number: int) -> Step:
     """The next step of a program, which has brought `fake` where it is."""
     weights, drawings = zip(*STEP_KINDS, strict=True)
@@ -272,7 +295,7 @@ def draw_step(chance: random.Random, fake: FakeSide, number: int) -> Step:
     draw.number = number
     method = drawing(draw)
     held = chance.choice((0, 0, 1, 2, -1)) if getattr(method, "delivery_tag", None) == HELD else None
-    return Step(*place, method.replace(delivery_tag=0) if held is not None else method, held)
+    return Step(*place, method if held is None else method.replace(delivery_tag=0), held)
 
 
 def _place_for(drawing: Drawing, chance: random.Random, fake: FakeSide) -> tuple[int, int]:

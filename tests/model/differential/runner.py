@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from fakeamqp.spec.methods import ExchangeDelete, QueueDelete
 from tests.model.differential.compare import Comparison, compare
 from tests.model.differential.generator import generate
 from tests.model.differential.sides import MONITOR, FakeSide, RealSide
-from tests.model.differential.steps import Program
+from tests.model.differential.steps import ClearPolicy, Program
 from tests.target import RealTarget
 
 PATIENCE = 3.0
@@ -62,7 +63,8 @@ class Runner:
     @contextlib.contextmanager
     def _real_side(self) -> Iterator[RealSide]:
         parameters = self._target.parameters(virtual_host=self.vhost)
-        with contextlib.closing(RealSide(lambda: pika.BlockingConnection(parameters))) as real:
+        connect = functools.partial(pika.BlockingConnection, parameters)
+        with contextlib.closing(RealSide(connect, self._target.operator, self.vhost)) as real:
             yield real
 
     def run_shrinking(self, program: Program) -> Comparison:
@@ -72,6 +74,8 @@ class Runner:
 
 def _clean_up(fake: FakeSide, real: RealSide) -> None:
     """Delete what a program left on the real broker, which is what it left on fakeamqp."""
+    for policy in list(real.policies):
+        real.operate(ClearPolicy(*policy))
     for called in fake.queues:
         name = real.name_of(called)
         real.wires[real.owners.get(name, 0)].call(MONITOR, QueueDelete(name))

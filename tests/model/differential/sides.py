@@ -10,10 +10,12 @@ from typing import Any
 import pika
 
 import fakeamqp
+from fakeamqp.node.channels import Channel
+from fakeamqp.node.node import Node
 from fakeamqp.spec import methods
 from fakeamqp.spec.methods import ChannelOpen, Method, QueueDeclare, QueueDeclareOk
 from tests.model.differential.observations import Observation, Observer, Place
-from tests.model.differential.steps import CHANNELS, CONNECTIONS, SERVER_NAMED, Step
+from tests.model.differential.steps import CHANNELS, CONNECTIONS, SERVER_NAMED, ClearPolicy, Command, SetPolicy, Step
 from tests.model.differential.wire import Wire
 
 MONITOR = 9
@@ -30,8 +32,10 @@ Connect = Callable[[], pika.BlockingConnection]
 class Side:
     """A broker, the program's connections to it, and what the program knows: what it holds, what the broker named."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, operator: Any, vhost: str) -> None:
         self._connect = connect
+        self._operator = operator
+        self.vhost = vhost
         self._observer = Observer()
         self.owners: dict[str, int] = {}
         """The connections that declared exclusive queues."""
@@ -41,6 +45,8 @@ class Side:
         """A channel's consumers, by tag."""
         self.transactional: set[Place] = set()
         """Channels that have asked for transactions."""
+        self.policies: dict[tuple[str, bool], None] = {}
+        """The names of the policies that are set, and whether they are operator policies."""
         self.wires = [self._open_wire(connection) for connection in CONNECTIONS]
 
     def _open_wire(self, connection: int) -> Wire:
@@ -65,9 +71,11 @@ class Side:
     # -- a step -----------------------------------------------------------------------------------------------------
 
     def make(self, step: Step) -> bool:
-        """Make a step; False where it means a delivery and none is held. What comes of it is to be observed."""
+        """Make a step; False where it means what is not there: a delivery, a policy. What comes of it is observed."""
         place = (step.connection, step.channel)
         method = step.method
+        if isinstance(method, SetPolicy | ClearPolicy):
+            return self.operate(method)
         if step.held is not None:
             if not self.held[place]:
                 return False
@@ -79,6 +87,20 @@ class Side:
         else:
             wire.call(step.channel, self._with_names(method))
             self._account(place, method)
+        return True
+
+    def operate(self, command: Command) -> bool:
+        """Do what the operator does; False where it clears a policy that is not set."""
+        name, kind = command.name, "operator_policy" if command.is_operator else "policy"
+        if isinstance(command, SetPolicy):
+            how = (command.apply_to, command.priority)
+            getattr(self._operator, f"set_{kind}")(name, command.pattern, command.definition, self.vhost, *how)
+            self.policies[name, command.is_operator] = None
+            return True
+        if (name, command.is_operator) not in self.policies:
+            return False
+        getattr(self._operator, f"clear_{kind}")(name, self.vhost)
+        del self.policies[name, command.is_operator]
         return True
 
     def _with_names(self, method: Method) -> Method:
@@ -201,6 +223,8 @@ class Side:
         if not wire.is_open:  # what the step has closed is opened again only when all is read
             wire = next(each for each in self.wires if each.is_open)
         wire.call(MONITOR, QueueDeclare(name, passive=True))
+        if not wire.is_open:  # what the step has brought has closed it meanwhile
+            return self._ask(name)
         answer: Any = next(each for at, each in reversed(wire.arrived) if at == MONITOR)
         if isinstance(answer, QueueDeclareOk):
             return answer.message_count, answer.consumer_count
@@ -213,13 +237,83 @@ class FakeSide(Side):
 
     def __init__(self, version: str, vhost: str) -> None:
         self.broker = fakeamqp.Broker(version=version, vhosts=[vhost])
-        self.vhost = vhost
+        self._numbers: dict[int, int] = {}
+        """The node's numbers of the program's connections."""
         parameters = pika.ConnectionParameters(virtual_host=vhost, heartbeat=0)
-        super().__init__(lambda: self.broker.connect(parameters))
+        super().__init__(lambda: self.broker.connect(parameters), self.broker, vhost)
         self.queues: dict[str, tuple[int, int]] = {}
         """What the last observation found in the queues."""
         self._types: dict[str, set[str]] = {}
         """Of which types queues of a name have been."""
+        self._is_overtaken = False
+        """Whether the last step is one of `overtakes`."""
+        self._has_reused_tag = False
+        """Whether any step was one of `reuses_tag`."""
+
+    def _open_wire(self, connection: int) -> Wire:
+        wire = super()._open_wire(connection)
+        self._numbers[connection] = max(self._node.connections)
+        return wire
+
+    @property
+    def _node(self) -> Node:
+        assert self.broker.node is not None  # no program stops it
+        return self.broker.node
+
+    def _channel(self, step: Step) -> Channel | None:
+        """The node's end of a step's channel; None where it is closed."""
+        connection = self._node.connections.get(self._numbers[step.connection])
+        return None if connection is None else connection.channels.get(step.channel)
+
+    def make(self, step: Step) -> bool:
+        """As of any side; see there."""
+        self._is_overtaken = self.overtakes(step)
+        self._has_reused_tag = self._has_reused_tag or self.reuses_tag(step)
+        return super().make(step)
+
+    def overtakes(self, step: Step) -> bool:
+        """Whether a step commits a publish to a quorum queue and what was decided about a delivery of the same queue.
+
+        What a channel says of deliveries may overtake its publishes: these are commands of low priority to the log,
+        which appends them when it has nothing else to do. (ra_server_proc.erl, flush_commands. Of 60 such commits to
+        one queue 4 had the publish first in 3.10, and 1 of 30 in 4.0.) Ask before the step is made.
+        """
+        channel = self._channel(step)
+        if channel is None or channel.transaction is None or not isinstance(step.method, methods.TxCommit):
+            return False
+        published = {queue.name for each in channel.transaction.publications for queue in each.queues}
+        settled = [each.entry.queue for some in channel.transaction.settlements for each in some.deliveries]
+        return any(queue.is_quorum and queue.name in published for queue in settled)
+
+    def reuses_tag(self, step: Step) -> bool:
+        """Whether a step consumes from a quorum queue with the tag of a consumer that left, and is not settled with it.
+
+        Of 3.10 the queue goes on with what it knows of that consumer, while the channel begins anew, takes the next
+        delivery for one that followed others, and dies as it asks for those (observed). Ask before the step is made.
+        """
+        channel = self._channel(step)
+        if channel is None or not isinstance(step.method, methods.BasicConsume):
+            return False
+        tag = step.method.consumer_tag
+        held = [each.consumer for each in channel.held() if each.entry.queue.is_quorum and each.consumer is not None]
+        return tag not in channel.consumers and any(consumer.tag == tag for consumer in held)
+
+    def resumes_first(self, step: Step, found: Observation, expected: Observation) -> bool:
+        """Whether a channel with a limit as a whole has got another delivery than the one that it returned.
+
+        A channel tells the queue what returns, and then its limiter that there is room, which tells the queue to
+        resume. If the queue is not quick, it finds both, and that it resumes goes before what returns: it delivers
+        what is next (rabbit_amqqueue_process.erl, prioritise_cast; of a hundred returns it happened to one).
+        """
+        channel = self._channel(step)
+        if channel is None or not channel.global_prefetch:
+            return False
+        method = step.method
+        returns = isinstance(method, methods.BasicRecover | methods.TxCommit) or (
+            isinstance(method, methods.BasicNack | methods.BasicReject) and method.requeue
+        )
+        place = (step.connection, step.channel)
+        return returns and _without_deliveries_to(place, found) == _without_deliveries_to(place, expected)
 
     def observe(self, step: Step) -> Observation:
         """What a step has brought; it has run to its end."""
@@ -231,24 +325,45 @@ class FakeSide(Side):
         self.queues = observation.queues = {called: answer for called, answer in answers.items() if answer is not None}
         for name, queue in self.broker.vhost(self.vhost).queues.items():
             self._types.setdefault(name, set()).add(queue.type)
-        observation.is_free = self.may_choose()
+        observation.is_free = self.may_choose() or self._is_overtaken
         self.renew(observation)
         return observation
 
+    def shares_room(self, step: Step) -> bool:
+        """Whether a step may make room on a channel with a limit as a whole that consumes from several queues.
+
+        Chance says which queue hears of it first (rabbit_limiter.erl, notify_queues), and may fill it.
+        """
+        channel = self._channel(step)
+        if channel is None or not channel.global_prefetch:
+            return False
+        settles = (methods.BasicAck, methods.BasicNack, methods.BasicReject, methods.BasicRecover, methods.TxCommit)
+        queues = {consumer.queue.name for consumer in channel.consumers.values() if not consumer.queue.is_quorum}
+        return isinstance(step.method, settles) and len(queues) > 1
+
     def explains_internal_error(self, found: Observation) -> bool:
-        """Whether RabbitMQ has died of a bug of its own: 541, where a name has belonged to queues of two types.
+        """Whether RabbitMQ has died of a bug of its own: 541, after `reuses_tag`, or by a name of queues of two types.
 
         A channel that used the quorum queue keeps a state for its name, and trips over the classic one (observed).
         """
         lines = [line for arrived in found.arrived.values() for line in arrived]
-        return any("reply_code=541" in line for line in lines) and any(len(types) > 1 for types in self._types.values())
+        may_die = self._has_reused_tag or any(len(types) > 1 for types in self._types.values())
+        return may_die and any("reply_code=541" in line for line in lines)
+
+
+def _without_deliveries_to(place: Place, observation: Observation) -> tuple[object, ...]:
+    """An observation, but for which deliveries a channel got: only how many."""
+    arrived = {at: list(lines) for at, lines in observation.arrived.items()}
+    rest = [line for line in arrived.pop(place, []) if not line.startswith("BasicDeliver(")]
+    number = len(observation.arrived.get(place, [])) - len(rest)
+    return arrived, rest, number, observation.confirmed, observation.refused, observation.queues
 
 
 class RealSide(Side):
-    """A real broker; `connect` opens connections to the virtual host where programs run."""
+    """A real broker; `connect` opens connections to the virtual host where programs run, `operator` commands it."""
 
-    def __init__(self, connect: Connect) -> None:
-        super().__init__(connect)
+    def __init__(self, connect: Connect, operator: Any, vhost: str) -> None:
+        super().__init__(connect, operator, vhost)
         self._known: set[str] = set()
 
     def observe(self, step: Step, expected: Observation, patience: float) -> Observation:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from fakeamqp.spec.methods import Method
+from fakeamqp.spec.records import Record
 
 CONNECTIONS = (0, 1)
 CHANNELS = (1, 2)
@@ -15,8 +16,30 @@ SERVER_NAMED = "?"
 """`?1`, `?2`, ... stand for the queues that the broker named, in the order of their making."""
 
 
+class SetPolicy(Record):
+    """The operator sets a policy or an operator policy."""
+
+    name: str = ""
+    pattern: str = ""
+    definition: dict[str, Any] = {}  # noqa: RUF012  # as of all records: nobody changes it
+    apply_to: str = "all"
+    priority: int = 0
+    is_operator: bool = False
+
+
+class ClearPolicy(Record):
+    """The operator clears one. Where there is none, the step is left out."""
+
+    name: str = ""
+    is_operator: bool = False
+
+
+Command: TypeAlias = SetPolicy | ClearPolicy
+"""What the operator does, whatever the channel that a step names."""
+
+
 class Step(NamedTuple):
-    """One method that a program sends on one of its channels.
+    """One method that a program sends on one of its channels, or a command of the operator's.
 
     `held` says which delivery an ack, nack or reject means, counted from the oldest that the channel has not settled;
     None means the method's own delivery tag. A step that means a delivery where none is held is left out. So a
@@ -25,7 +48,7 @@ class Step(NamedTuple):
 
     connection: int
     channel: int
-    method: Method
+    method: Method | Command
     held: int | None = None
 
     def __repr__(self) -> str:

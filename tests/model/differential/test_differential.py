@@ -9,13 +9,25 @@ import pika
 import pytest
 
 import fakeamqp
-from fakeamqp.spec.methods import BasicGet, BasicPublish, ExchangeDeclare, QueueDeclare
+from fakeamqp.spec.methods import (
+    BasicAck,
+    BasicConsume,
+    BasicGet,
+    BasicNack,
+    BasicPublish,
+    BasicQos,
+    ExchangeDeclare,
+    QueueDeclare,
+    TxCommit,
+    TxSelect,
+)
 from fakeamqp.spec.properties import BasicProperties
 from tests.model.differential.compare import Comparison, compare, shrunk
 from tests.model.differential.generator import STEP_KINDS, generate
+from tests.model.differential.observations import Observation
 from tests.model.differential.runner import Runner
 from tests.model.differential.sides import FakeSide, RealSide
-from tests.model.differential.steps import Program, Step, printed
+from tests.model.differential.steps import ClearPolicy, Program, SetPolicy, Step, printed
 from tests.target import RealTarget
 
 PROGRAMS = 100
@@ -49,7 +61,7 @@ def between_fakes(program: Program, version: str, other_version: str) -> Compari
     parameters = pika.ConnectionParameters(virtual_host=VHOST, heartbeat=0)
     with (
         contextlib.closing(FakeSide(version, VHOST)) as fake,
-        contextlib.closing(RealSide(lambda: other.connect(parameters))) as real,
+        contextlib.closing(RealSide(lambda: other.connect(parameters), other, VHOST)) as real,
     ):
         return compare(program, fake, real, patience=0)
 
@@ -95,7 +107,8 @@ def test_a_seed_gives_the_same_program_again(version: str) -> None:
 
 def test_a_program_prints_as_python_that_makes_it() -> None:
     program = program_of(3, "4.0")
-    scope: dict[str, object] = {**vars(fakeamqp.spec.methods), "BasicProperties": BasicProperties, "Step": Step}  # type: ignore[attr-defined]
+    kinds = (BasicProperties, SetPolicy, ClearPolicy, Step)
+    scope = {**vars(fakeamqp.spec.methods), **{kind.__name__: kind for kind in kinds}}  # type: ignore[attr-defined]
     exec(printed(program), scope)
     assert scope["program"] == program
 
@@ -103,3 +116,39 @@ def test_a_program_prints_as_python_that_makes_it() -> None:
 def test_programs_make_every_kind_of_step() -> None:
     made = {type(step.method).__name__ for seed in range(30) for step in program_of(seed, "4.0")}
     assert len(made) >= len({drawing.__name__ for _, drawing in STEP_KINDS}) - 6
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("queue", "is_free"), [("q1", True), ("q2", False)])
+def test_a_commit_is_free_where_an_ack_may_overtake_a_publish(version: str, queue: str, is_free: bool) -> None:
+    program = (
+        *(Step(0, 1, QueueDeclare(name, durable=True, arguments={"x-queue-type": "quorum"})) for name in ("q1", "q2")),
+        Step(0, 1, BasicPublish("", "q1", body=b"1")),
+        Step(0, 1, TxSelect()),
+        Step(0, 1, BasicConsume("q1", "c1")),
+        Step(0, 1, BasicPublish("", queue, body=b"2")),
+        Step(0, 1, BasicAck(), held=0),
+        Step(0, 1, TxCommit()),
+    )
+    with contextlib.closing(FakeSide(version, VHOST)) as fake:
+        assert [fake.make(step) and fake.observe(step).is_free for step in program] == [*[False] * 7, is_free]
+
+
+@pytest.mark.parametrize(("limits_channel", "is_excused"), [(True, True), (False, False)])
+def test_a_limited_channel_may_get_the_next_delivery_before_the_returned_one(
+    limits_channel: bool, is_excused: bool
+) -> None:
+    nack = Step(0, 1, BasicNack(), held=0)
+    program = (
+        Step(0, 1, QueueDeclare("q1")),
+        Step(0, 1, BasicPublish("", "q1", body=b"1")),
+        Step(0, 1, BasicQos(prefetch_count=1, global_qos=limits_channel)),
+        Step(0, 1, BasicConsume("q1", "c1")),
+        nack,
+    )
+    with contextlib.closing(FakeSide("4.0", VHOST)) as fake:
+        expected = [fake.make(step) and fake.observe(step) for step in program][-1]
+        assert isinstance(expected, Observation)
+        other, none = ({(0, 1): lines} for lines in (["BasicDeliver(...)"], []))
+        assert fake.resumes_first(nack, Observation(arrived=other, queues=expected.queues), expected) is is_excused
+        assert not fake.resumes_first(nack, Observation(arrived=none, queues=expected.queues), expected)

@@ -155,7 +155,7 @@ class TestLimits:
 
     @pytest.mark.parametrize("arguments", [{"x-overflow": "reject-publish"}, {"x-max-length": 0}])
     def test_without_a_limit_or_without_refusals_nothing_is_refused(self, arguments: dict[str, Any]) -> None:
-        assert not make_queue(arguments=arguments).refuses(message(), None)
+        assert not make_queue(arguments=arguments).may_refuse
 
     @pytest.mark.parametrize("limit", [{"x-max-length": 5}, {"x-max-length-bytes": 5}])
     def test_a_quorum_queue_refuses_each_publisher_once_it_is_too_long(self, limit: dict[str, int]) -> None:
