@@ -11,12 +11,21 @@ import fakeamqp
 
 NAMES = [
     "Broker",
+    "Counterexample",
     "Deadlock",
+    "Exploration",
     "FakeamqpError",
+    "Fault",
+    "Faults",
+    "Livelock",
     "Misuse",
+    "NotRepeatable",
+    "Task",
     "UnsupportedDefinitions",
     "UnsupportedFeature",
     "__version__",
+    "explore",
+    "replay",
     "topic_matches",
 ]
 
