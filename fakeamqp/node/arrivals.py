@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from fakeamqp.node.dead_letter import dead_letter
 from fakeamqp.node.messages import Message
-from fakeamqp.node.queues import Queue, Registrations
+from fakeamqp.node.queues import Queue
+from fakeamqp.node.watching import REFUSED, ROUTED
 
 if TYPE_CHECKING:
+    from fakeamqp.node.channels import Channel
     from fakeamqp.node.node import Node
 
 
@@ -23,15 +24,17 @@ class Receipt(NamedTuple):
 DONE = Receipt(0)
 
 
-def arrive(
-    node: Node, queues: Iterable[Queue], message: Message, registrations: Registrations | None = None
-) -> Receipt:
-    """Put a message into queues, but for those that have no room; `registrations` are those of who publishes it."""
+def arrive(node: Node, queues: tuple[Queue, ...], message: Message, publisher: Channel | None = None) -> Receipt:
+    """Put a message into queues, but for those that have no room; `publisher` is whose it is, if a client's."""
     position = 0
     refusing: tuple[Queue, ...] = ()
+    if node.watch is not None:
+        node.watch(node.now_us, ROUTED, message, queues, publisher)
     for queue in queues:
-        if queue.may_refuse and queue.refuses(message, registrations):
+        if queue.may_refuse and queue.refuses(message, None if publisher is None else publisher.registrations):
             refusing += (queue,)
+            if node.watch is not None:
+                node.watch(node.now_us, REFUSED, message, (queue,), publisher)
             if queue.settings.overflow == "reject-publish-dlx":
                 dead_letter(node, queue, message, "maxlen")
         elif node.enqueue(queue, message).survives:

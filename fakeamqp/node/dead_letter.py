@@ -13,6 +13,7 @@ from fakeamqp.node.messages import Death, Message
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.queues import Queue
 from fakeamqp.node.reply_to import deliver_replies
+from fakeamqp.node.watching import DEAD_LETTERED, REFUSED, UNDELIVERABLE
 from fakeamqp.spec.tables import EMPTY_TABLE, LongLong, Table
 
 if TYPE_CHECKING:
@@ -43,14 +44,21 @@ def _dead_letter(
     """Publish a dead letter; which full queues have refused what. One that would go in a circle counts as arrived."""
     settings = queue.settings
     exchange = node.vhosts[queue.fact.vhost].exchanges.get(settings.dead_letter_exchange or "")
-    if settings.dead_letter_exchange is None or exchange is None:
+    if settings.dead_letter_exchange is None:
+        return []
+    if exchange is None:
+        if node.watch is not None:
+            details = {"reason": reason, "dead_letter_exchange": settings.dead_letter_exchange}
+            node.watch(node.now_us, UNDELIVERABLE, message, (queue,), None, details)
         return []
     dead = _dead(node, queue, message, reason)
     targets = node.vhosts[queue.fact.vhost].route(exchange.name, dead)
     if not exchange.name:
         deliver_replies(node, dead)
     registrations = queue.registrations if settings.dead_letters_at_least_once else None
-    refusals = []
+    refusals: list[tuple[Queue, Message]] = []
+    taking: list[Queue] = []
+    in_circle: list[str] = []
     for target in targets:
         if target.name in arrived:
             continue
@@ -61,8 +69,16 @@ def _dead_letter(
             refusals.append((target, dead))
             continue
         arrived.append(target.name)
-        if not is_cycle:
+        if is_cycle:
+            in_circle.append(target.name)
+        else:
+            taking.append(target)
             node.enqueue(target, dead)
+    if node.watch is not None:
+        details = {"queue": queue.name, "vhost": queue.fact.vhost, "reason": reason, "in_circle": in_circle}
+        node.watch(node.now_us, DEAD_LETTERED, dead, tuple(taking), None, details)
+        for target, _ in refusals:
+            node.watch(node.now_us, REFUSED, dead, (target,))
     return refusals
 
 

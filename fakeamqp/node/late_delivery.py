@@ -10,6 +10,7 @@ from fakeamqp.node.delayed_exchange import after_delay
 from fakeamqp.node.facts import ExchangeFact
 from fakeamqp.node.journal import DelayedMessage
 from fakeamqp.node.messages import Message
+from fakeamqp.node.watching import DELAYED
 from fakeamqp.spec.errors import HardError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def delay(node: Node, exchange: ExchangeFact, message: Message, delay_ms: int) -
     due_us = node.now_us + delay_ms * 1000
     number = node.journal.delay(DelayedMessage(exchange.vhost, exchange.name, message, due_us))
     _wait_for(node, number, due_us)
+    if node.watch is not None:
+        node.watch(node.now_us, DELAYED, message, (), None, {"vhost": exchange.vhost, "until_us": due_us})
 
 
 def recover_delayed(node: Node) -> None:
@@ -57,7 +60,7 @@ def replay_history(node: Node, exchange: Exchange, destination: Destination) -> 
     remembered = exchange.index.remembered()
     if destination.kind == "queue":
         for message in reversed(remembered):
-            arrive(node, [vhost.queue(destination.name)], message)
+            arrive(node, (vhost.queue(destination.name),), message)
         return
     for message in remembered:
         queues = vhost.route(destination.name, message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from fakeamqp.node import events
@@ -15,6 +16,7 @@ from fakeamqp.node.queues import Queue
 from fakeamqp.node.reply_to import stop_consuming
 from fakeamqp.node.settling import return_all
 from fakeamqp.node.vhosts import VirtualHost
+from fakeamqp.node.watching import DELETED, watch_leaving
 from fakeamqp.spec.methods import BasicCancel, EndOfStream, Method
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def delete_queue(node: Node, queue: Queue, by: str) -> None:
         if connection.is_running and connection.can("consumer_cancel_notify"):
             consumer.channel.send(BasicCancel(consumer.tag, True))
     unbind_all(node, vhost, vhost.bindings_to(Destination("queue", queue.name)))
+    watch_leaving(node, DELETED, queue, chain(queue.backlog, queue.unacked.values()))
     queue.close()
     node.retract(queue.fact, by)
 

@@ -33,6 +33,7 @@ from fakeamqp.node.streams import stored
 from fakeamqp.node.survival import survives, survives_entry
 from fakeamqp.node.timers import Timer, Timers
 from fakeamqp.node.vhosts import VirtualHost
+from fakeamqp.node.watching import DELIVERED, FORGOTTEN, Watch
 from fakeamqp.spec.errors import HardError
 from fakeamqp.spec.methods import BasicDeliver, EndOfStream, Method
 from fakeamqp.spec.properties import BasicProperties
@@ -48,7 +49,8 @@ class Node:
     `new_name()` must return 22 fresh characters each time; generated names are made of them. `connection_numbers`
     gives each connection its number, also across restarts. `sync_interval_us` is how long message records may wait
     for the disk; with 0 they are safe at the end of each turn. `choose(stream, count)` must return one of the numbers
-    below `count`; exchanges that route by chance ask it. `matchings` are the exchange types of the user's own.
+    below `count`; exchanges that route by chance ask it. `matchings` are the exchange types of the user's own. `watch`
+    is told what becomes of messages.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Node:
         matchings: Mapping[str, Matching] | None = None,
         now_us: int = 0,
         sync_interval_us: int = 0,
+        watch: Watch | None = None,
     ) -> None:
         self.profile = profile
         self.journal = journal
@@ -79,6 +82,8 @@ class Node:
         """What the node is short of."""
         self.awaiting: list[Awaiting] = []
         """Answers that must not be given before the journal has reached their position."""
+        self.watch = watch
+        """Who is told what becomes of messages."""
         self._sync_interval_us = sync_interval_us
         self._connection_numbers = connection_numbers
         self._dirty: deque[Queue] = deque()
@@ -207,6 +212,8 @@ class Node:
         elif type(effect) is WakeAt:
             self._wake(queue, effect.at_us)
         elif type(effect) is Forget:
+            if self.watch is not None:
+                self.watch(self.now_us, FORGOTTEN, effect.entry.message, (queue,))
             self.retract_entry(effect.entry)
         else:
             delete_queue(self, queue, by=events.INTERNAL)
@@ -242,6 +249,8 @@ class Node:
     def give_up(self, entry: Entry, reason: str) -> None:
         """An entry that was taken dies, and goes to the dead letter exchange if its queue has one."""
         entry.queue.drop(entry)
+        if self.watch is not None:
+            self.watch(self.now_us, reason, entry.message, (entry.queue,))
         self._dead_letter(Discarded(entry, reason, []))
 
     def _dead_letter(self, discarded: Discarded) -> None:
@@ -292,12 +301,16 @@ class Node:
         if no_ack:
             entry.queue.drop(entry)
             self.retract_entry(entry)
-            return channel.next_tag()
-        if entry.survives:
-            self._mark_delivered(entry)
-        tag = channel.hold(entry, consumer, self.now_us)
-        if channel.ack_timer is None or entry.queue.is_timed:
-            consumer_timeout.watch(self, channel, channel.unacked[tag])
+            tag = channel.next_tag()
+        else:
+            if entry.survives:
+                self._mark_delivered(entry)
+            tag = channel.hold(entry, consumer, self.now_us)
+            if channel.ack_timer is None or entry.queue.is_timed:
+                consumer_timeout.watch(self, channel, channel.unacked[tag])
+        if self.watch is not None:
+            details = {"delivery_tag": tag, "redelivered": entry.is_redelivered}
+            self.watch(self.now_us, DELIVERED, entry.message, (entry.queue,), channel, details)
         return tag
 
     def delivered_properties(self, entry: Entry, *, counts_from_zero: bool = False) -> BasicProperties:

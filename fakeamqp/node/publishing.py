@@ -15,6 +15,7 @@ from fakeamqp.node.messages import Message
 from fakeamqp.node.permissions import check_exchange, check_topic
 from fakeamqp.node.reply_to import REPLY_TO, address_for_replies, deliver_replies
 from fakeamqp.node.streams import check_storable
+from fakeamqp.node.watching import RETURNED
 from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
 from fakeamqp.spec.methods import BasicPublish, BasicReturn
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
@@ -59,16 +60,18 @@ def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))
         return
-    receipt = arrive(node, queues, message, channel.registrations)
+    receipt = arrive(node, queues, message, channel)
     if not queues and method.mandatory:
-        give_back(channel, message)
+        give_back(node, channel, message)
     if channel.confirms:
         node.awaiting.append(Awaiting(receipt.position, channel, channel.next_publish_number, bool(receipt.refusing)))
         channel.next_publish_number += 1
 
 
-def give_back(channel: Channel, message: Message) -> None:
+def give_back(node: Node, channel: Channel, message: Message) -> None:
     """basic.return of a mandatory message that led nowhere."""
+    if node.watch is not None:
+        node.watch(node.now_us, RETURNED, message, (), channel)
     channel.send(BasicReturn(312, "NO_ROUTE", message.exchange, message.routing_key, message.properties, message.body))
 
 

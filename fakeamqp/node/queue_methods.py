@@ -22,6 +22,7 @@ from fakeamqp.node.queues import Queue, assert_equivalent_queue, assert_may_use,
 from fakeamqp.node.reply_to import REPLY_TO, assert_declarable
 from fakeamqp.node.streams import not_supported
 from fakeamqp.node.vhosts import VirtualHost
+from fakeamqp.node.watching import PURGED, watch_leaving
 from fakeamqp.spec.errors import HardError, not_implemented, precondition_failed
 from fakeamqp.spec.methods import (
     QueueDeclare,
@@ -159,6 +160,7 @@ def purge(node: Node, channel: Channel, method: QueuePurge) -> None:
     if queue.is_stream:
         raise not_supported("queue.purge", queue_named(name, queue.fact.vhost))
     purged = queue.clear()
+    watch_leaving(node, PURGED, queue, purged)
     for entry in purged:
         node.retract_entry(entry)
     node.touch(queue)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.messages import Message
 from fakeamqp.node.queues import queue_named
+from fakeamqp.node.watching import REPLIED
 from fakeamqp.spec.errors import not_found, precondition_failed
 from fakeamqp.spec.methods import BasicConsume, BasicConsumeOk, BasicDeliver
 
@@ -78,3 +79,5 @@ def deliver_replies(node: Node, message: Message) -> None:
                     message.body,
                 )
             )
+            if node.watch is not None:
+                node.watch(node.now_us, REPLIED, message, (), channel)

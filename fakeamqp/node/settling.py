@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fakeamqp.node import erlang
 from fakeamqp.node.channels import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome, Settlement, Unacked
 from fakeamqp.node.streams import assert_may_recover, assert_may_return
+from fakeamqp.node.watching import ACKED, REQUEUED
 from fakeamqp.spec.errors import HardError, not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
@@ -96,6 +97,8 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
                 consumer.outstanding -= 1
         entry = each.entry
         queue = entry.queue
+        if outcome is ACKNOWLEDGED and node.watch is not None:
+            node.watch(node.now_us, ACKED, entry.message, (queue,), channel, {"delivery_tag": each.delivery_tag})
         if queue.is_deleted or queue.is_stream:
             continue
         if outcome is ACKNOWLEDGED:
@@ -151,6 +154,8 @@ def _order_of_return(node: Node, deliveries: list[Unacked]) -> Callable[[Unacked
 def _requeue(node: Node, entry: Entry, *, returned_by: Channel | None) -> None:
     """Make an entry ready again; `returned_by` is the channel that said so, None if that is over."""
     queue = entry.queue
+    if node.watch is not None:
+        node.watch(node.now_us, REQUEUED, entry.message, (queue,))
     entry.is_redelivered = True
     if not queue.is_quorum:
         queue.put_back(entry)

@@ -59,9 +59,9 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
             [] if not node.profile.tx_keeps_queue_identity else [each for each in publication.queues if each.is_deleted]
         )
         mandatory = publication.mandatory and not gone
-        receipt = arrive(node, queues, publication.message, channel.registrations)
+        receipt = arrive(node, queues, publication.message, channel)
         if mandatory and not queues:
-            give_back(channel, publication.message)
+            give_back(node, channel, publication.message)
         is_complete = is_complete and all(each.is_quorum for each in gone) and not _is_failure(receipt)
     if not transaction.publications:  # nothing to wait for: the answer precedes what consumers are set free to take
         channel.send(TxCommitOk())
