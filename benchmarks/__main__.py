@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import direct, expiry, memory, pika_door, plot, policies, real, startup, topic
+from benchmarks import direct, expiry, memory, pika_door, plot, policies, real, startup, topic, trace
 from benchmarks.timing import Figure, table
 
-GROUPS = ("direct", "pika", "real", "topic", "policies", "expiry", "memory", "startup")
+GROUPS = ("direct", "pika", "real", "topic", "policies", "expiry", "memory", "trace", "startup")
 
 
 def _arguments() -> argparse.Namespace:
@@ -39,6 +39,7 @@ def main() -> int:
         "policies": policies.figures,
         "expiry": expiry.figures,
         "memory": memory.figures,
+        "trace": trace.figures,
         "startup": startup.figures,
     }
     if arguments.rabbitmq is not None:

@@ -31,8 +31,8 @@ LEAST_RATIO = TARGET_PER_S / 2_400_000
 class DirectRounds:
     """Rounds of `MESSAGES` messages through one queue; each leaves it empty. Methods are made inside the loops."""
 
-    def __init__(self) -> None:
-        self._connection = connect(fakeamqp.Broker())
+    def __init__(self, broker: fakeamqp.Broker | None = None) -> None:
+        self._connection = connect(broker or fakeamqp.Broker())
         self._connection.channel().call(QueueDeclare("work"))
 
     def publish(self) -> float:

@@ -48,8 +48,8 @@ def _dead_letter(
         return []
     if exchange is None:
         if node.watch is not None:
-            details = {"reason": reason, "dead_letter_exchange": settings.dead_letter_exchange}
-            node.watch(node.now_us, UNDELIVERABLE, message, (queue,), None, details)
+            named = {"reason": reason, "dead_letter_exchange": settings.dead_letter_exchange}
+            node.watch(node.now_us, UNDELIVERABLE, message, (queue,), None, named)
         return []
     dead = _dead(node, queue, message, reason)
     targets = node.vhosts[queue.fact.vhost].route(exchange.name, dead)
@@ -75,7 +75,8 @@ def _dead_letter(
             taking.append(target)
             node.enqueue(target, dead)
     if node.watch is not None:
-        details = {"queue": queue.name, "vhost": queue.fact.vhost, "reason": reason, "in_circle": in_circle}
+        vhost = queue.fact.vhost
+        details: Table = {"queue": queue.name, "vhost": vhost, "reason": reason, "in_circle": in_circle}
         node.watch(node.now_us, DEAD_LETTERED, dead, tuple(taking), None, details)
         for target, _ in refusals:
             node.watch(node.now_us, REFUSED, dead, (target,))

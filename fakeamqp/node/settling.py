@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fakeamqp.node import erlang
+from fakeamqp.node import erlang, watching
 from fakeamqp.node.channels import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome, Settlement, Unacked
 from fakeamqp.node.streams import assert_may_recover, assert_may_return
-from fakeamqp.node.watching import ACKED, REQUEUED
 from fakeamqp.spec.errors import HardError, not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
@@ -98,7 +97,9 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
         entry = each.entry
         queue = entry.queue
         if outcome is ACKNOWLEDGED and node.watch is not None:
-            node.watch(node.now_us, ACKED, entry.message, (queue,), channel, {"delivery_tag": each.delivery_tag})
+            node.watch(
+                node.now_us, watching.ACKED, entry.message, (queue,), channel, {"delivery_tag": each.delivery_tag}
+            )
         if queue.is_deleted or queue.is_stream:
             continue
         if outcome is ACKNOWLEDGED:
@@ -155,7 +156,7 @@ def _requeue(node: Node, entry: Entry, *, returned_by: Channel | None) -> None:
     """Make an entry ready again; `returned_by` is the channel that said so, None if that is over."""
     queue = entry.queue
     if node.watch is not None:
-        node.watch(node.now_us, REQUEUED, entry.message, (queue,))
+        node.watch(node.now_us, watching.REQUEUED, entry.message, (queue,))
     entry.is_redelivered = True
     if not queue.is_quorum:
         queue.put_back(entry)

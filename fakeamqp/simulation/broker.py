@@ -17,6 +17,7 @@ from fakeamqp.simulation import virtual_time
 from fakeamqp.simulation.chance import UNIMPORTANT, Chooser, SeededChooser, generated_name
 from fakeamqp.simulation.clock import Clock, to_us
 from fakeamqp.simulation.custom_exchanges import RoutingFunction, matchings
+from fakeamqp.simulation.fates import tell_of_losses, watcher
 from fakeamqp.simulation.faults import FaultCommands
 from fakeamqp.simulation.network import Stream
 from fakeamqp.simulation.operating import Definitions, OperatorCommands
@@ -28,7 +29,7 @@ from fakeamqp.simulation.snapshots import (
     VirtualHostSnapshot,
     vhost_snapshot,
 )
-from fakeamqp.simulation.trace import BROKER, CHOICE, Trace
+from fakeamqp.simulation.trace import BROKER, CHOICE, TIME, Trace
 from fakeamqp.simulation.waiting import Loop
 from fakeamqp.spec.errors import Misuse
 
@@ -62,6 +63,7 @@ class SimulatedBroker(OperatorCommands):
         self.chooser = SeededChooser(seed) if chooser is None else chooser
         self.clock = Clock()
         self.trace = Trace(trace_limit)
+        self._watch = watcher(self.trace)
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.bystanders = weakref.WeakSet(threading.enumerate())
@@ -132,8 +134,15 @@ class SimulatedBroker(OperatorCommands):
             self.move_clock(self.clock.now_us + span_us)
             self.notify()
 
-    def move_clock(self, to_us: int) -> None:
-        """Set the clock forward, and let the node and the world do what they wanted to do by then. For doors."""
+    def move_clock(self, to_us: int, *, is_jump: bool = True) -> None:
+        """Set the clock forward, and let the node and the world do what they wanted to do by then. For doors.
+
+        It is no jump where real time has passed as well.
+        """
+        if is_jump and to_us > self.clock.now_us and self.trace.is_on:
+            from_us = self.clock.now_us
+            text = f"time jumps by {(to_us - from_us) / 1e6:g} s"
+            self.trace.note(from_us, TIME, text, from_us=from_us, to_us=to_us)
         while (timer := self._world.pop_due(to_us)) is not None:
             self._set_clock(timer.at_us)
             assert timer.action is not None
@@ -291,11 +300,14 @@ class SimulatedBroker(OperatorCommands):
             matchings=self._matchings,
             now_us=self.clock.now_us,
             sync_interval_us=self._sync_interval_us,
+            watch=self._watch,
         )
 
     def _leave(self, what: str) -> None:
-        self.node = None
+        node, self.node = self.node, None
         self._note(what)
+        if self._watch is not None and node is not None:
+            tell_of_losses(node, self._journal, self._watch)
         self.notify()
         self._streams.clear()
         self._listening.clear()

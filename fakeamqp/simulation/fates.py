@@ -164,7 +164,9 @@ def _delayed(details: Mapping[str, Any], connection: int, channel: int) -> str:
 
 def _undeliverable(details: Mapping[str, Any], connection: int, channel: int) -> str:
     exchange = details["dead_letter_exchange"]
-    return f"{shown_body(details['body'])} of {details['queue']!r} is gone: there is no dead letter exchange {exchange!r}"
+    return (
+        f"{shown_body(details['body'])} of {details['queue']!r} is gone: there is no dead letter exchange {exchange!r}"
+    )
 
 
 def _in_words(words: str) -> Any:

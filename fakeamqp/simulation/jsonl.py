@@ -17,7 +17,9 @@ from fakeamqp.spec.records import Record
 def line_of(event: Event) -> str:
     """One event as JSON, without a line end."""
     method = event.method
-    fields = None if method is None else {name: getattr(method, name) for name in method.__slots__ if name not in HIDDEN}
+    fields = (
+        None if method is None else {name: getattr(method, name) for name in method.__slots__ if name not in HIDDEN}
+    )
     found = {
         "at_us": event.at_us,
         "kind": event.kind,

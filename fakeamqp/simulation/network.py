@@ -39,7 +39,7 @@ class Stream:
         self._broker = broker
         self._lock = broker.lock
         self._node = node
-        self._trace = broker.trace.record
+        self._trace = broker.trace.record if broker.trace.is_on else None
         self.on_change: Callable[[], None] = _do_nothing
         """See `listen`."""
         self._held_until_us = 0
@@ -84,7 +84,8 @@ class Stream:
             if connection is None or node is not broker.node or self.is_broken or self.is_silent:
                 return
             now_us = broker.clock.now_us
-            self._trace((now_us, SENT, connection.id, channel_number, method))
+            if self._trace is not None:
+                self._trace((now_us, SENT, connection.id, channel_number, method))
             node.handle(connection, channel_number, method, now_us)
             broker.notify()
         if broker.faults.waiting:
@@ -110,7 +111,8 @@ class Stream:
             if connection is None or not connection.outbox:
                 return None
             channel_number, method = connection.outbox.popleft()
-            self._trace((self._broker.clock.now_us, RECEIVED, connection.id, channel_number, method))
+            if self._trace is not None:
+                self._trace((self._broker.clock.now_us, RECEIVED, connection.id, channel_number, method))
             return channel_number, method
 
     def receive_all(self) -> list[tuple[int, Method]]:
@@ -121,8 +123,10 @@ class Stream:
         with self._lock:
             arrived = list(connection.outbox)
             connection.outbox.clear()
-            for channel_number, method in arrived:
-                self._trace((self._broker.clock.now_us, RECEIVED, connection.id, channel_number, method))
+            if self._trace is not None:
+                now_us = self._broker.clock.now_us
+                for channel_number, method in arrived:
+                    self._trace((now_us, RECEIVED, connection.id, channel_number, method))
             return arrived
 
     def close(self) -> None:

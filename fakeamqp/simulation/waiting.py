@@ -76,7 +76,7 @@ def _sleep(broker: SimulatedBroker, deadline_us: int | None) -> None:
     left = math.inf if deadline_us is None else max(0.0, (deadline_us - began_us) / 1e6)
     broker.sleep(min(left, LONGEST_NAP_SECONDS))
     reached_us = began_us + round((time.monotonic() - began) * 1e6)
-    broker.move_clock(reached_us if deadline_us is None else min(reached_us, deadline_us))
+    broker.move_clock(reached_us if deadline_us is None else min(reached_us, deadline_us), is_jump=False)
 
 
 def deadlock_story(broker: SimulatedBroker, waits: list[str]) -> str:
