@@ -84,9 +84,16 @@ class DelayedIndex(BindingIndex):
     def recover(self) -> None:
         self._routing.recover()
 
-    def route(self, message: Message) -> list[Destination]:
+    def leads(self, binding: Binding, message: Message) -> bool | None:
+        return self._routing.leads(binding, message)
+
+    def delay_ms(self, message: Message) -> int:
         delay_ms = delay_of(message, self._profile)
-        if 0 < delay_ms <= MAX_DELAY_MS:
+        return delay_ms if 0 < delay_ms <= MAX_DELAY_MS else 0
+
+    def route(self, message: Message) -> list[Destination]:
+        delay_ms = self.delay_ms(message)
+        if delay_ms:
             self._delay(self._exchange, message, delay_ms)
             return []
         return self._routing.route(message)

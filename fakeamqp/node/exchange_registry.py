@@ -68,6 +68,9 @@ class CustomIndex(FanoutIndex):
         bindings = list(self.bindings)
         return [found.destination for key in message.routing_keys for found in self._matching(bindings, key, message)]
 
+    def leads(self, binding: Binding, message: Message) -> bool | None:
+        return None
+
 
 def custom_type(matching: Matching) -> ExchangeType:
     """A type of the user's own, which takes any arguments and bindings."""

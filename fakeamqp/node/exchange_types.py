@@ -40,6 +40,17 @@ class BindingIndex(ABC):
     def route(self, message: Message) -> list[Destination]:
         """Where a message goes from here; a destination may come twice."""
 
+    @abstractmethod
+    def leads(self, binding: Binding, message: Message) -> bool | None:
+        """Whether one of the bindings leads a message on, without changing anything; None where that is not settled.
+
+        That is so where chance decides, or a function of the user's own, which may have a state.
+        """
+
+    def delay_ms(self, message: Message) -> int:
+        """For how long a message is set aside before it is routed by the bindings, if it is; 0 if not."""
+        return 0
+
     def remembered(self) -> list[Message]:
         """What a new binding gets at once, the latest first."""
         return []
@@ -66,6 +77,9 @@ class DirectIndex(BindingIndex):
     def route(self, message: Message) -> list[Destination]:
         return [found for key in message.routing_keys for found in self._destinations.get(key, {}).values()]
 
+    def leads(self, binding: Binding, message: Message) -> bool:
+        return any(binding in self._destinations.get(key, {}) for key in message.routing_keys)
+
 
 class TopicIndex(BindingIndex):
     """Type topic: the binding key is a pattern of words."""
@@ -82,6 +96,9 @@ class TopicIndex(BindingIndex):
     def route(self, message: Message) -> list[Destination]:
         return [binding.destination for key in message.routing_keys for binding in self._trie.match(key)]
 
+    def leads(self, binding: Binding, message: Message) -> bool:
+        return any(binding in self._trie.match(key) for key in message.routing_keys)
+
 
 class FanoutIndex(BindingIndex):
     """Type fanout: every binding. Also what types build on that have no better arrangement."""
@@ -97,6 +114,9 @@ class FanoutIndex(BindingIndex):
 
     def route(self, message: Message) -> list[Destination]:
         return list(self.bindings.values())
+
+    def leads(self, binding: Binding, message: Message) -> bool | None:
+        return binding in self.bindings
 
 
 class HeadersIndex(FanoutIndex):
@@ -116,6 +136,9 @@ class HeadersIndex(FanoutIndex):
             if headers_match(binding.arguments, headers, self._profile)
         ]
 
+    def leads(self, binding: Binding, message: Message) -> bool:
+        return headers_match(binding.arguments, message.properties.headers or EMPTY_TABLE, self._profile)
+
 
 HEADERS_MATCHES: dict[str, tuple[Callable[..., bool], bool]] = {
     "all": (all, False),
@@ -133,10 +156,15 @@ def headers_match(arguments: Table, headers: Table, profile: Profile) -> bool:
     """
     combine, counts_x = HEADERS_MATCHES[arguments.get("x-match", "all")]
     return combine(
-        name in headers and (wanted is None or _same_value(wanted, headers[name], profile))
+        header_matches(name, wanted, headers, profile)
         for name, wanted in arguments.items()
         if (counts_x or not name.startswith("x-")) and name != "x-match"
     )
+
+
+def header_matches(name: str, wanted: Any, headers: Table, profile: Profile) -> bool:
+    """Whether a message has a header that a binding's argument asks for; None asks for any value."""
+    return name in headers and (wanted is None or _same_value(wanted, headers[name], profile))
 
 
 def _same_value(wanted: Any, found: Any, profile: Profile) -> bool:

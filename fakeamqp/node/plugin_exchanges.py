@@ -100,6 +100,9 @@ class ConsistentHashIndex(FanoutIndex):
             owner, weight = next(owners)
         return [owner]
 
+    def leads(self, binding: Binding, message: Message) -> bool:
+        return binding.destination in self.route(message)
+
     def _hashed(self, message: Message) -> int:
         value = hashed_value(self._arguments, message, self._profile)
         return value if isinstance(value, int) else phash2(value)
@@ -182,6 +185,9 @@ class ModulusHashIndex(BindingIndex):
         hashed = phash2([binary(key) for key in message.routing_keys])
         return [self._bindings[hashed % len(self._bindings)].destination]
 
+    def leads(self, binding: Binding, message: Message) -> bool:
+        return binding.destination in self.route(message)
+
 
 # -- x-random and x-local-random ------------------------------------------------------------------------------------
 
@@ -202,6 +208,9 @@ class RandomIndex(FanoutIndex):
     def route(self, message: Message) -> list[Destination]:
         destinations = list(self.bindings.values())
         return [destinations[self._choose(self._stream, len(destinations))]] if destinations else []
+
+    def leads(self, binding: Binding, message: Message) -> bool | None:
+        return True if len(set(self.bindings.values())) == 1 else None
 
 
 def check_local_random_binding(exchange: ExchangeFact, binding: Binding, end: Queue | Exchange) -> None:

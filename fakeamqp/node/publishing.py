@@ -94,7 +94,7 @@ def _checked_properties(
     if not profile.checks_message_before_user_id:
         _check_user_id(node, channel, properties)
     expiration = _checked_expiration(properties.expiration)
-    keys = _sender_selected_keys(properties.headers) if properties.headers else ()
+    keys = sender_selected_keys(properties.headers) if properties.headers else ()
     if profile.checks_message_before_user_id:
         _check_user_id(node, channel, properties)
     if profile.delivery_mode_is_checked and properties.delivery_mode not in (None, 1, 2):
@@ -133,7 +133,7 @@ def _checked_expiration(expiration: str | None) -> int | None:
     return value
 
 
-def _sender_selected_keys(headers: Table, names: tuple[str, ...] = (CC, BCC)) -> tuple[str, ...]:
+def sender_selected_keys(headers: Table, names: tuple[str, ...] = (CC, BCC)) -> tuple[str, ...]:
     """The routing keys in CC and BCC. Source: rabbit_basic.erl, header_routes."""
     keys: list[str] = []
     for name in names:

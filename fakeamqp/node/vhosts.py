@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fakeamqp.node.bindings import Binding, Destination
 from fakeamqp.node.exchange_registry import ExchangeTypes
 from fakeamqp.node.exchanges import EVENT_EXCHANGE, EVENT_VHOST, PREDECLARED_EXCHANGES, Exchange, exchange_named
@@ -132,16 +134,27 @@ class VirtualHost:
         return self._find_route(exchange, message)[0]
 
     def _find_route(self, start: str, message: Message) -> tuple[tuple[Queue, ...], bool]:
-        # Exchanges are visited once, so that cycles end; an alternate exchange is asked only where nothing matched.
-        # Source: rabbit_exchange.erl, route1.
+        is_cacheable = True
+
+        def route(exchange: Exchange) -> list[Destination]:
+            nonlocal is_cacheable
+            is_cacheable = is_cacheable and exchange.index.is_cacheable
+            return exchange.index.route(message)
+
+        return self.follow(start, route), is_cacheable
+
+    def follow(self, start: str, route: Callable[[Exchange], list[Destination]]) -> tuple[Queue, ...]:
+        """The queues that are reached from an exchange where each leads on as `route` says.
+
+        Exchanges are visited once, so that cycles end; an alternate exchange is asked only where nothing matched.
+        Source: rabbit_exchange.erl, route1.
+        """
         queues: dict[str, Queue] = {}
         seen = {start}
         todo = [start]
-        is_cacheable = True
         for name in todo:
             exchange = self.exchanges[name]
-            is_cacheable = is_cacheable and exchange.index.is_cacheable
-            destinations = exchange.index.route(message)
+            destinations = route(exchange)
             if not destinations and exchange.alternate:
                 destinations = [Destination("exchange", exchange.alternate)]
             for kind, destination in destinations:
@@ -150,7 +163,7 @@ class VirtualHost:
                 elif destination not in seen and destination in self.exchanges:
                     seen.add(destination)
                     todo.append(destination)
-        return tuple(queues.values()), is_cacheable
+        return tuple(queues.values())
 
     def check(self) -> None:
         """What must hold between turns."""

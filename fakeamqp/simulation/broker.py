@@ -14,6 +14,7 @@ from fakeamqp.node.node import Node
 from fakeamqp.node.profile import profile_of
 from fakeamqp.node.timers import Timers
 from fakeamqp.simulation import virtual_time
+from fakeamqp.simulation.asking import Questions
 from fakeamqp.simulation.chance import UNIMPORTANT, Chooser, SeededChooser, generated_name
 from fakeamqp.simulation.clock import Clock, to_us
 from fakeamqp.simulation.custom_exchanges import RoutingFunction, matchings
@@ -40,7 +41,7 @@ EVERYTHING = ".*"
 GUEST = "guest"
 
 
-class SimulatedBroker(OperatorCommands):
+class SimulatedBroker(OperatorCommands, Questions):
     """A RabbitMQ in memory and the world around it; `fakeamqp.Broker`, which tells the arguments, adds the doors."""
 
     def __init__(
