@@ -3,7 +3,7 @@
     assert_published(broker, exchange="orders", routing_key="eu.created", times=1)
     assert_routed(broker, body=b"one", to="invoices")
 
-They read the broker's trace, and so they are about everything since the broker was made, or since `broker.trace.clear()`.
+They read the broker's trace: they are about everything since the broker was made, or since `broker.trace.clear()`.
 Where the trace has forgotten a part of that, or records nothing, they raise Misuse: give the broker `trace_limit=None`.
 """
 
@@ -21,7 +21,7 @@ from fakeamqp.simulation.snapshots import QueueSnapshot
 from fakeamqp.simulation.trace import EFFECT, SENT, Event
 from fakeamqp.simulation.waiting import Deadlock
 from fakeamqp.spec.errors import Misuse
-from fakeamqp.testing.candidates import MOST_SHOWN, Wish, equal, having_headers, nearest, told, wished
+from fakeamqp.testing.candidates import MOST_SHOWN, Wish, equal, going_to, having_headers, nearest, told, wished
 
 Text = bytes | str
 
@@ -67,7 +67,7 @@ def assert_routed(
     """
     __tracebackhide__ = True
     wishes = _wishes(exchange=exchange, routing_key=routing_key, body=body, headers=headers, message_id=message_id)
-    wishes.append(Wish("queues", to, lambda event: event.queues, lambda found: (to in found) if to else not found))
+    wishes.append(going_to(to))
     events = _events(broker, kind=EFFECT, fate=ROUTED)
     return _assert(broker, "routed", events, wishes, times, explains=True)
 
@@ -147,7 +147,7 @@ def assert_dead_lettered(
         queue=queue, reason=reason, exchange=exchange, routing_key=routing_key, body=body, message_id=message_id
     )
     if to is not None:
-        wishes.append(Wish("queues", to, lambda event: event.details and event.details["queues"], lambda it: to in it))
+        wishes.append(going_to(to))
     return _assert(broker, "dead-lettered", _events(broker, kind=EFFECT, fate=DEAD_LETTERED), wishes, times)
 
 
@@ -249,12 +249,21 @@ def _assert(
     if times is None or len(found) < times:
         lines += [f"nearest of what was {what}:", *told(candidates, wishes)] if candidates else _instead(broker, what)
     if explains and candidates and broker.is_running and _differs_in_queues_alone(candidates[0], wishes):
-        lines += ["", str(broker.explain_published(candidates[0]))]
+        lines += ["", *_why(broker, candidates[0], wishes)]
     raise AssertionError("\n".join(lines))
 
 
+def _why(broker: SimulatedBroker, event: Event, wishes: list[Wish]) -> list[str]:
+    """Why a message went where it went, and not where it should have gone."""
+    explanation = broker.explain_published(event)
+    (wanted,) = (wish.wanted for wish in wishes if wish.name == "to")
+    bound = {each.binding.destination for exchange in explanation.exchanges for each in exchange.bindings}
+    unbound = [f"no binding on its way leads to {wanted!r}"] * (wanted is not None and wanted not in bound)
+    return [*str(explanation).splitlines(), *unbound]
+
+
 def _differs_in_queues_alone(event: Event, wishes: list[Wish]) -> bool:
-    return all(wish.is_met(event) for wish in wishes if wish.name != "queues")
+    return all(wish.is_met(event) for wish in wishes if wish.name != "to")
 
 
 def _count(number: int) -> str:
