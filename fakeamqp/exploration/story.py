@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fakeamqp.node.watching import DEAD_LETTERED, DELIVERY_LIMIT, EXPIRED, MAXLEN, RETURNED, UNDELIVERABLE
+from fakeamqp.simulation.fates import BACK, LOST
 from fakeamqp.simulation.tasks import THE_TEST
-from fakeamqp.simulation.trace import BROKER, EFFECT, FAULT, RECEIVED, SENT, TASK, Event
+from fakeamqp.simulation.trace import BROKER, FAULT, RECEIVED, SENT, TASK, Event
 from fakeamqp.spec import methods
 
 if TYPE_CHECKING:
@@ -168,7 +170,7 @@ class _Narrator:
             elif event.kind == BROKER and not event.text.startswith("operator"):
                 text = event.text.removeprefix("the broker ")
                 yield Line(event.at_us, NODE, text, text in ("has crashed", "is stopped"))
-            elif event.kind == EFFECT and (event.details or {}).get("effect") in WORTH_TELLING:
+            elif event.fate in WORTH_TELLING:
                 yield Line(event.at_us, NODE, event.text)
 
     def _words(self, event: Event) -> str:
@@ -286,5 +288,5 @@ WORDS: dict[type[Any], Callable[[_Narrator, Event, Any], str]] = {
 TOLD_BY_THEIR_EFFECT = ("crash", "stop", "kill")
 """Faults after which node or task says what has become of it."""
 
-WORTH_TELLING = ("dropped", "dead-lettered", "expired", "lost", "unroutable")
+WORTH_TELLING = (MAXLEN, DEAD_LETTERED, EXPIRED, DELIVERY_LIMIT, UNDELIVERABLE, LOST, BACK, RETURNED)
 """The effects in the node that nobody would know of otherwise."""
