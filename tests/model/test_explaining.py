@@ -1,0 +1,58 @@
+"""broker.explain names the queues that the node routes to, over random topologies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fakeamqp
+from fakeamqp.node.messages import Message
+from fakeamqp.spec.properties import BasicProperties
+from fakeamqp.testing.strategies import Topology, headers, routing_keys, topologies
+from tests.model._sizes import size
+
+EXCHANGES = ("exchange-a", "exchange-b", "exchange-c")
+
+links = st.lists(st.tuples(st.sampled_from(EXCHANGES), st.sampled_from(EXCHANGES), routing_keys()), max_size=3)
+alternates = st.dictionaries(st.sampled_from(EXCHANGES), st.sampled_from((*EXCHANGES, "missing")), max_size=2)
+plain_headers = headers(values=st.just("a") | st.integers(0, 3))
+
+
+@size(200)
+@given(
+    version=st.sampled_from(("3.10", "4.0")),
+    topology=topologies(exchange_names=EXCHANGES, durable=True, max_bindings=8),
+    links=links,
+    alternates=alternates,
+    published=st.lists(st.tuples(st.sampled_from(("", *EXCHANGES)), routing_keys(), plain_headers), max_size=4),
+)
+def test_it_explains_what_the_node_does(
+    version: str,
+    topology: Topology,
+    links: list[tuple[str, str, str]],
+    alternates: dict[str, str],
+    published: list[tuple[str, str, dict[str, Any]]],
+) -> None:
+    broker = fakeamqp.Broker(version=version)
+    with broker.connect() as connection:
+        channel = connection.channel()
+        topology.declare(channel)
+        there = {exchange.name for exchange in topology.exchanges}
+        for source, destination, key in links:
+            if {source, destination} <= there:
+                channel.exchange_bind(destination, source, key)
+        for exchange, alternate in alternates.items():
+            broker.set_policy(exchange, f"^{exchange}$", {"alternate-exchange": alternate}, apply_to="exchanges")
+        assert broker.node is not None
+        for exchange, key, found in published:
+            if exchange in {"", *there}:
+                message = Message(exchange, key, BasicProperties(headers=found), b"")
+                routed = tuple(queue.name for queue in broker.node.vhosts["/"].route(exchange, message))
+                explanation = broker.explain(key, exchange, found)
+                assert explanation.queues == routed
+                assert not explanation.possible_queues
+                assert str(explanation)
+                signs = [each.leads for verdict in explanation.exchanges for each in verdict.bindings]
+                assert any(signs) == bool(routed) or not routed
