@@ -41,7 +41,7 @@ class Broker(SimulatedBroker):
     - patch_time: whether `time.sleep`, `time.time` and `time.monotonic` are virtual in tasks, and in the test once it
       has spawned one
     - chooser: where choices come from instead of the seed; an object with `choose(stream, count)`
-    - trace_limit: how many of the last events `trace` keeps; None keeps all
+    - trace_limit: how many of the last events `trace` keeps; None keeps all, and 0 none, at no cost
     """
 
     _redirection: contextlib.AbstractContextManager[None]

@@ -22,6 +22,8 @@ class Wish(Record, frozen=True):
 
     differs: Callable[[Any, Any], str] | None = None
     """How what is there differs from what is wanted, in words."""
+    weight: float = 1
+    """How far off an event is that differs in this respect."""
 
     def is_met(self, event: Event) -> bool:
         """Whether the event is as wanted."""
@@ -67,6 +69,7 @@ def going_to(queue: str | None) -> Wish:
         lambda event: () if event.details is None else event.details["queues"],
         lambda found: (queue in found) if queue is not None else not found,
         lambda found, wanted: f"it went to {shown_queues(found)}, not to {shown_queues([queue] if queue else [])}",
+        weight=0.5,  # the message that was meant is nearer than another one that went there
     )
 
 
@@ -76,9 +79,9 @@ def wished(wishes: Sequence[Wish]) -> str:
 
 
 def nearest(events: Sequence[Event], wishes: Sequence[Wish]) -> list[Event]:
-    """Of the events that are not as wanted, those that differ in the fewest respects first; of two, the later one."""
+    """Of the events that are not as wanted, those that are least far off first; of two alike, the later one."""
     others = [event for event in reversed(events) if not all(wish.is_met(event) for wish in wishes)]
-    return sorted(others, key=lambda event: sum(not wish.is_met(event) for wish in wishes))
+    return sorted(others, key=lambda event: sum(wish.weight for wish in wishes if not wish.is_met(event)))
 
 
 def told(candidates: Sequence[Event], wishes: Sequence[Wish]) -> list[str]:
