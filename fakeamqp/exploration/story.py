@@ -102,8 +102,9 @@ def steps_of(trace: Iterable[Event]) -> list[Step]:
     steps: list[Step] = []
     for line in _Narrator().lines(trace):
         last = steps[-1] if steps else None
-        if last is not None and last.actor == line.actor and not (line.is_fault or last.is_fault):
-            steps[-1] = last._replace(texts=(*last.texts, line.text))
+        is_fault = last is not None and (line.is_fault or last.is_fault)
+        if last is not None and last.actor == line.actor and (line.actor == NODE or not is_fault):
+            steps[-1] = last._replace(texts=(*last.texts, line.text), is_fault=is_fault)
         else:
             steps.append(Step(line.at_us, line.actor, (line.text,), line.is_fault))
     return steps
