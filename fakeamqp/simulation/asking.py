@@ -12,13 +12,15 @@ from fakeamqp.node.node import Node
 from fakeamqp.node.publishing import BCC, sender_selected_keys
 from fakeamqp.node.watching import DEAD_LETTERED, ROUTED
 from fakeamqp.simulation.events import Event
-from fakeamqp.simulation.explaining import Explanation, explain
 from fakeamqp.simulation.fates import shown_queues
 from fakeamqp.simulation.selection import Selection, as_body
 from fakeamqp.simulation.trace import EFFECT, SENT, Trace
 from fakeamqp.spec.errors import AMQPError, Misuse
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 from fakeamqp.spec.tables import copy_table
+
+if TYPE_CHECKING:
+    from fakeamqp.simulation.explaining import Explanation
 
 PUBLISH = "basic.publish"
 
@@ -47,6 +49,8 @@ class Questions:
         where the message would go; `exchanges` says of every binding on the way whether it leads on, and why. Raises
         Misuse if there is no such exchange or virtual host.
         """
+        from fakeamqp.simulation.explaining import explain  # here, as importing fakeamqp may not take long
+
         properties = EMPTY_PROPERTIES if headers is None else BasicProperties(headers=copy_table(dict(headers)))
         with self.lock:
             node = self._running_node("explain")
@@ -62,6 +66,8 @@ class Questions:
         queues that there are now; where the message went otherwise then, `notes` says so. Raises Misuse where the trace
         has no such message.
         """
+        from fakeamqp.simulation.explaining import explain
+
         with self.lock:
             node = self._running_node("explain_published")
             found = _last_published(self.trace.filter(), body, message_id) if event is None else event

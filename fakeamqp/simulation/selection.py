@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -11,7 +10,6 @@ from typing import IO, Any, overload
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.events import KINDS, Event
 from fakeamqp.simulation.fates import FATES
-from fakeamqp.simulation.jsonl import line_of
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.methods import METHODS
 
@@ -93,6 +91,8 @@ class Selection(Sequence[Event]):
         those stand there that are set. A timestamp is text as ISO 8601 has it; a decimal, and a number that JSON has
         not, is text as Python prints it.
         """
+        from fakeamqp.simulation.jsonl import line_of  # here, as importing fakeamqp may not take long
+
         opened = open(file, "w", encoding="utf-8") if isinstance(file, str | os.PathLike) else nullcontext(file)  # noqa: SIM115
         with opened as target:
             for event in self._events:
@@ -132,5 +132,7 @@ def _words(value: Words | None) -> Collection[str]:
 def _check(what: str, value: Words | None, known: Collection[str]) -> None:
     for word in _words(value):
         if word not in known:
+            import difflib  # here, as importing fakeamqp may not take long
+
             nearest = difflib.get_close_matches(str(word), known, n=5, cutoff=0.4) or known
             raise Misuse(f"no event has {what} {word!r}; there is {', '.join(map(repr, nearest))}")

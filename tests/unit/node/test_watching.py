@@ -37,11 +37,13 @@ from fakeamqp.node.watching import (
 from fakeamqp.spec.methods import (
     BasicAck,
     BasicConsume,
+    BasicDeliver,
     BasicGet,
     BasicNack,
     BasicPublish,
     BasicQos,
     BasicReject,
+    ConfirmSelect,
     ExchangeDeclare,
     QueueBind,
     QueueDeclare,
@@ -49,7 +51,7 @@ from fakeamqp.spec.methods import (
     QueuePurge,
 )
 from fakeamqp.spec.properties import BasicProperties
-from tests.unit.node._parts import SECOND_US, Session
+from tests.unit.node._parts import SECOND_US, Session, make_node
 
 TO_DEAD = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
 
@@ -226,3 +228,17 @@ def test_a_direct_reply_is_told_of(watched: Watched) -> None:
     watched.send(BasicConsume("amq.rabbitmq.reply-to", no_ack=True))
     (address,) = watched.node.reply_channels
     assert watched.after(BasicPublish("", address, body=b"one"))[0] == (REPLIED, b"one", [])
+
+
+def test_where_nobody_watches_the_same_happens() -> None:
+    session = Session(make_node())
+    full = {"x-max-length": 0, "x-overflow": "reject-publish"}
+    session.send(QueueDeclare("orders", arguments=full), 0)
+    session.send(ConfirmSelect(), 0)
+    session.send(BasicPublish("", "orders", body=b"one"), 0)
+    assert isinstance(session.received()[-1], BasicNack)
+    session.send(BasicConsume("amq.rabbitmq.reply-to", "replies", no_ack=True), 0)
+    (address,) = session.node.reply_channels
+    session.received()
+    session.send(BasicPublish("", address, body=b"two"), 0)
+    assert [method.body for method in session.received() if isinstance(method, BasicDeliver)] == [b"two"]
