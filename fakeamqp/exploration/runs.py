@@ -72,12 +72,13 @@ def run_once(case: Case, source: Chooser, *, is_traced: bool = False) -> Outcome
     What is raised for wrong use of fakeamqp (Misuse) comes out, as no other run would be any better.
     """
     chooser = RecordingChooser(source, case.seed)
-    arguments = {"sync_interval": SYNC_INTERVAL_SECONDS, **case.broker}
+    arguments = {"sync_interval": SYNC_INTERVAL_SECONDS, "trace_limit": 0, **case.broker}
+    if is_traced:
+        arguments["trace_limit"] = None
     broker = Broker(
         seed=case.seed,
         chooser=chooser,
         max_steps=case.max_steps,
-        trace_limit=None if is_traced else 0,
         **arguments,
     )
     observer = _Observer(broker, case.faults)

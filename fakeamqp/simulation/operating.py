@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fakeamqp.node import operator
+from fakeamqp.node import alarms, firehose, operator
 from fakeamqp.node.definition_export import export_definitions
 from fakeamqp.node.definitions import import_definitions
 from fakeamqp.node.facts import PolicyFact
@@ -22,15 +22,86 @@ from fakeamqp.spec.errors import Misuse, UnsupportedDefinitions
 Definitions: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str]"
 
 
+EVERYTHING = ".*"
+"""The regular expression of who may do all."""
+GUEST = "guest"
+"""The user that exists always."""
+
+
 class OperatorCommands:
     """A part of the broker that a user holds."""
 
     if TYPE_CHECKING:
         lock: threading.RLock
+        node: Node | None
 
         def _operate(self, name: str, command: Callable[..., None], *arguments: Any) -> None: ...
 
         def _running_node(self, purpose: str) -> Node: ...
+
+    def add_vhost(self, name: str, default_queue_type: str | None = None) -> None:
+        """A new virtual host. guest may do everything in it, as whoever makes one through RabbitMQ's HTTP API may.
+
+        Queues that can be, and say nothing of their type, are of the default type: "classic", "quorum" or "stream".
+        """
+        self._operate("add_vhost", operator.add_vhost, name, default_queue_type)
+        if self.node is not None and GUEST in self.node.access.users:
+            self.set_permissions(GUEST, EVERYTHING, EVERYTHING, EVERYTHING, vhost=name)
+
+    def delete_vhost(self, name: str) -> None:
+        """A virtual host goes, with all that is in it; its clients are disconnected (320)."""
+        self._operate("delete_vhost", operator.delete_vhost, name)
+
+    def add_user(self, name: str, password: str, tags: tuple[str, ...] = ()) -> None:
+        """A new user, without permissions."""
+        self._operate("add_user", operator.add_user, name, password, tags)
+
+    def change_password(self, name: str, password: str) -> None:
+        """A user's new password."""
+        self._operate("change_password", operator.change_password, name, password)
+
+    def set_user_tags(self, name: str, tags: tuple[str, ...]) -> None:
+        """A user's tags, instead of those before."""
+        self._operate("set_user_tags", operator.set_user_tags, name, tags)
+
+    def delete_user(self, name: str) -> None:
+        """A user goes, with all permissions and connections."""
+        self._operate("delete_user", operator.delete_user, name)
+
+    def set_permissions(self, user: str, configure: str, write: str, read: str, vhost: str = "/") -> None:
+        """What a user may do in a virtual host: three regular expressions on names of queues and exchanges."""
+        self._operate("set_permissions", operator.set_permissions, user, configure, write, read, vhost)
+
+    def clear_permissions(self, user: str, vhost: str = "/") -> None:
+        """A user may no longer enter a virtual host."""
+        self._operate("clear_permissions", operator.clear_permissions, user, vhost)
+
+    def set_topic_permissions(self, user: str, exchange: str, write: str, read: str, vhost: str = "/") -> None:
+        """Which routing keys a user may publish (write) and bind (read) with on a topic exchange."""
+        self._operate("set_topic_permissions", operator.set_topic_permissions, user, exchange, write, read, vhost)
+
+    def close_connections(self, reason: str, vhost: str | None = None) -> None:
+        """Disconnect every client, or those of one virtual host (320)."""
+        self._operate("close_connections", operator.close_connections, reason, vhost)
+
+    def trace_on(self, vhost: str = "/") -> None:
+        """The firehose: copies of all that is published and delivered in a virtual host go to amq.rabbitmq.trace."""
+        self._operate("trace_on", firehose.set_tracing, vhost, True)
+
+    def trace_off(self, vhost: str = "/") -> None:
+        """No more copies to amq.rabbitmq.trace."""
+        self._operate("trace_off", firehose.set_tracing, vhost, False)
+
+    def alarm(self, resource: str) -> None:
+        """The node runs low on "memory" or "disk": it tells whoever publishes (connection.blocked), and reads no more.
+
+        What such a connection sends waits until `clear_alarm`; deliveries and other connections go on.
+        """
+        self._operate("alarm", alarms.raise_alarm, resource)
+
+    def clear_alarm(self, resource: str) -> None:
+        """The node has enough of a resource again; with the last alarm, connections are unblocked."""
+        self._operate("clear_alarm", alarms.clear_alarm, resource)
 
     def set_policy(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fakeamqp.simulation.snapshots import QueueSnapshot
+from fakeamqp.simulation.trace import CHOICE, EFFECT
 from fakeamqp.spec.methods import (
     ChannelOpenOk,
     ConnectionOpenOk,
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
 
 LAST_EVENTS = 30
+INNER = (EFFECT, CHOICE)
+"""What neither the programs nor the node have said."""
 HANDSHAKE = (
     ConnectionStart,
     ConnectionStartOk,
@@ -35,7 +38,8 @@ def report(broker: SimulatedBroker) -> str:
     """The seed, what was left in the queues, who consumes, and the last things that happened."""
     lines = [f"RabbitMQ {broker.version}, seed {broker.seed}, {broker.now:.6f} s of virtual time"]
     lines += describe_queues(broker)
-    events = [event for event in broker.trace if not isinstance(event.method, HANDSHAKE)][-LAST_EVENTS:]
+    events = [event for event in broker.trace if event.kind not in INNER and not isinstance(event.method, HANDSHAKE)]
+    events = events[-LAST_EVENTS:]
     lines.append(f"the last {len(events)} things that happened:" if events else "nothing has happened yet")
     lines += [f"  {event}" for event in events]
     return "\n".join(lines)
