@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fakeamqp.reporting.journeys import Hold, Journey, Journeys, Place, Stay, deaths_of
-from fakeamqp.simulation.trace import BROKER, RECEIVED, SENT, Event
+from fakeamqp.simulation.trace import BROKER, FAULT, RECEIVED, SENT, TASK, Event
 from fakeamqp.spec import methods
 
 DOWN = ("the broker is stopped", "the broker has crashed")
 UP = "the broker is started again"
+TASK_BEGINS = ("starts", "starts again")
+BREAKS_CONNECTIONS = ("disconnect", "kill")
+"""Faults that end a task's connections."""
 
 
 @dataclass
@@ -45,6 +48,8 @@ class Follower:
         self.vhosts: dict[int, str] = {}
         """By connection."""
         self.outages: list[int] = []
+        self._owners: dict[int, str] = {}
+        """By connection: the task that made it."""
         self._channels: dict[tuple[int, int], ChannelState] = {}
         self._index = 0
 
@@ -53,6 +58,8 @@ class Follower:
         for self._index, event in enumerate(events):
             if event.kind == BROKER and event.text in DOWN:
                 self._node_is_gone()
+            elif event.kind in (FAULT, TASK):
+                self._befall(event)
             elif event.method is not None and event.kind in (SENT, RECEIVED):
                 handle = _HANDLERS.get((event.kind, type(event.method)))
                 if handle is not None:
@@ -75,6 +82,7 @@ class Follower:
 
     def _open_connection(self, event: Event, _: ChannelState, method: Any) -> None:
         self.vhosts[event.connection] = method.virtual_host
+        self._owners[event.connection] = event.task
 
     def _name_queue(self, event: Event, _: ChannelState, method: Any) -> None:
         self._queue(event, method.queue)
@@ -89,9 +97,19 @@ class Follower:
             stay.until, stay.outcome = self._index, "deleted with its queue"
 
     def _close_connection(self, event: Event, _: ChannelState, method: Any) -> None:
+        self._end_connections([event.connection])
+
+    def _end_connections(self, connections: list[int]) -> None:
         for connection, number in list(self._channels):
-            if connection == event.connection:
+            if connection in connections:
                 self._bring_back(self._channels.pop((connection, number)), "came back, as its connection ended")
+
+    def _befall(self, event: Event) -> None:
+        """A task's connections end with a fault, and with the task."""
+        fault = (event.details or {}).get("fault")
+        ends = fault in BREAKS_CONNECTIONS if fault else not event.text.endswith(TASK_BEGINS)
+        if ends and event.task:
+            self._end_connections([each for each, owner in self._owners.items() if owner == event.task])
 
     def _close_channel(self, event: Event, channel: ChannelState, method: Any) -> None:
         self._bring_back(channel, "came back, as its channel ended")

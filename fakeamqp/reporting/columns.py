@@ -1,0 +1,92 @@
+"""The timeline's horizontal axis: a column for each event, as order is what matters, and a seam where time jumps."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+LEFT = 22.0
+WIDTH = 1150.0
+"""How wide a timeline would like to be, pixels."""
+NARROWEST, WIDEST = 20.0, 40.0
+SEAM = 48.0
+"""How wide a jump of time is drawn, however long it is."""
+JUMP_US = 1000
+"""Time that passes in smaller steps is not marked."""
+LABEL = 64.0
+"""How far labels of the axis stay apart."""
+
+
+class Seam(NamedTuple):
+    """Where virtual time has jumped."""
+
+    x: float
+    width: float
+    label: str
+
+
+class Tick(NamedTuple):
+    """A time on the axis."""
+
+    x: float
+    label: str
+
+
+class Columns:
+    """Where events stand. `shown` are the events that are drawn, by their numbers, and `times_us` when they were."""
+
+    def __init__(self, shown: Sequence[int], times_us: Sequence[int]) -> None:
+        self.seams: list[Seam] = []
+        self.ticks: list[Tick] = []
+        self._shown = shown
+        self._x: list[float] = []
+        jumps = sum(later - sooner >= JUMP_US for sooner, later in zip(times_us, times_us[1:], strict=False))
+        self.step = min(max((WIDTH - jumps * SEAM) / max(len(shown), 1), NARROWEST), WIDEST)
+        x = LEFT
+        last_us = times_us[0] if times_us else 0
+        for at_us in times_us:
+            if at_us - last_us >= JUMP_US:
+                self.seams.append(Seam(x - self.step / 2, SEAM, f"+{duration(at_us - last_us)}"))
+                x += SEAM
+            if not self.ticks or (at_us - last_us >= JUMP_US and x - self.ticks[-1].x >= LABEL):
+                self.ticks.append(Tick(x, clock(at_us)))
+            self._x.append(x)
+            x += self.step
+            last_us = at_us
+        self.width = x
+
+    def of(self, event: int) -> float:
+        """Where an event stands; one that is not drawn, with the drawn one before it."""
+        place = bisect_right(self._shown, event) - 1
+        return self._x[place] if place >= 0 else 0.0
+
+
+def duration(span_us: int) -> str:
+    """A span of time, as short as it is exact enough."""
+    seconds = span_us / 1e6
+    if seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def clock(at_us: int) -> str:
+    """A time since the beginning."""
+    return f"{at_us / 1e6:.3f}".rstrip("0").rstrip(".") + " s"
+
+
+def tracks(intervals: Sequence[tuple[float, float]], most: int) -> list[int]:
+    """For each interval, in order of their beginnings, the first track that is free; all beyond `most` share the last."""
+    ends: list[float] = []
+    chosen = []
+    for start, end in intervals:
+        track = next((number for number, free_from in enumerate(ends) if free_from <= start), len(ends))
+        if track == len(ends) and len(ends) < most:
+            ends.append(end)
+        track = min(track, most - 1)
+        ends[track] = max(ends[track], end)
+        chosen.append(track)
+    return chosen

@@ -1,0 +1,144 @@
+"""The timeline's lanes: the broker, its clients, exchanges and queues, from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fakeamqp.reporting.columns import Columns, tracks
+from fakeamqp.reporting.journeys import Hold, Journey, Place, Stay
+from fakeamqp.reporting.run import Run
+from fakeamqp.simulation.trace import Event
+
+Key: TypeAlias = "tuple[str, str | int | Place]"
+"""What a lane is for: ("task", name), ("connection", number), ("exchange", place), ("queue", place)."""
+
+BROKER: Key = ("broker", "")
+AXIS = 40.0
+"""Height of the time axis, pixels."""
+GAP = 5.0
+MARKS, HOLD_PITCH = 44.0, 6.0
+BAR_PITCH, BARS_HEIGHT, MOST_TRACKS = 16.0, 160.0, 40
+PAD = 6.0
+
+
+@dataclass
+class Lane:
+    """One lane; `y` is its upper edge, `middle` the height of its marks."""
+
+    kind: str
+    label: str
+    note: str
+    y: float
+    height: float
+    middle: float
+    pitch: float = 0.0
+    """How far its bars are apart."""
+
+
+class Lanes:
+    """All lanes, and where bars lie in them."""
+
+    def __init__(self, run: Run, columns: Columns) -> None:
+        self._run = run
+        self._columns = columns
+        self._by_key: dict[Key, Lane] = {}
+        self._track: dict[int, int] = {}
+        """By a hold's or a stay's id: its track in its lane."""
+        self.height = AXIS
+        self._add(BROKER, "broker", "", 36.0, 18.0)
+        self._add_clients()
+        self._add_exchanges()
+        self._add_queues()
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self._by_key.values())
+
+    def of_event(self, event: Event) -> Lane:
+        """The lane of whoever speaks, hears or is concerned."""
+        return self._by_key.get(self.client(event.connection) if event.connection else ("task", event.task)) or (
+            self._by_key[BROKER]
+        )
+
+    def client(self, connection: int) -> Key:
+        """The key of a connection's lane: its task's, or its own."""
+        owner = self._run.owners.get(connection)
+        return ("task", owner) if owner else ("connection", connection)
+
+    def find(self, key: Key) -> Lane | None:
+        """A lane, if there is one."""
+        return self._by_key.get(key)
+
+    def bar(self, lane: Lane, thing: Hold | Stay) -> float:
+        """The middle of a bar's track."""
+        first = lane.middle + 17 if isinstance(thing, Hold) else lane.y + PAD + lane.pitch / 2
+        return first + self._track.get(id(thing), 0) * lane.pitch
+
+    def stays(self) -> Iterator[tuple[Journey, Stay]]:
+        """The stays that reach into what is drawn."""
+        for journey in self._run.journeys.all:
+            for stay in journey.stays:
+                if stay.until is None or stay.until >= self._run.first:
+                    yield journey, stay
+
+    def span(self, since: int, until: int | None) -> tuple[float, float]:
+        """From where to where something lasts."""
+        start = self._columns.of(since)
+        end = self._columns.width if until is None else self._columns.of(until)
+        return start, max(end, start)
+
+    def _add(self, key: Key, label: str, note: str, height: float, middle: float, pitch: float = 0.0) -> None:
+        self._by_key[key] = Lane(key[0], label, note, self.height, height, self.height + middle, pitch)
+        self.height += height + GAP
+
+    def _add_clients(self) -> None:
+        connections: dict[Key, list[int]] = {}
+        for index in self._run.shown:
+            event = self._run.events[index]
+            if event.connection:
+                numbers = connections.setdefault(self.client(event.connection), [])
+                if event.connection not in numbers:
+                    numbers.append(event.connection)
+            elif event.task:
+                connections.setdefault(("task", event.task), [])
+        for key, numbers in connections.items():
+            held = [hold for _, stay in self.stays() for hold in stay.holds if hold.connection in numbers]
+            most = self._spread(held, MOST_TRACKS)
+            pitch = min(HOLD_PITCH, 72 / max(most, 1))
+            is_task = key[0] == "task"
+            note = f"connection{'s' if len(numbers) > 1 else ''} {_listed(numbers)}" if is_task and numbers else ""
+            label = str(key[1]) if is_task else f"connection {key[1]}"
+            self._add(key, label, note, MARKS + most * pitch, 24.0, pitch)
+
+    def _add_exchanges(self) -> None:
+        for journey in self._run.journeys.all:
+            key: Key = ("exchange", journey.exchange)
+            is_seen = journey.published is not None and journey.published >= self._run.first
+            if is_seen and journey.exchange.name and key not in self._by_key:
+                self._add(key, journey.exchange.name, _where(journey.exchange, "exchange"), 34.0, 17.0)
+
+    def _add_queues(self) -> None:
+        stays = list(self.stays())
+        for place in self._run.queues:
+            inside = [stay for _, stay in stays if stay.queue == place]
+            most = self._spread(inside, MOST_TRACKS)
+            pitch = min(BAR_PITCH, BARS_HEIGHT / max(most, 1))
+            height = max(34.0, 2 * PAD + most * pitch)
+            self._add(("queue", place), place.name, _where(place, "queue"), height, height / 2, pitch)
+
+    def _spread(self, things: list[Hold] | list[Stay], most: int) -> int:
+        """Give bars tracks so that they do not overlap; how many tracks that takes."""
+        ordered = sorted(things, key=lambda thing: self._columns.of(thing.since))
+        chosen = tracks([self.span(thing.since, thing.until) for thing in ordered], most)
+        self._track.update((id(thing), track) for thing, track in zip(ordered, chosen, strict=True))
+        return max(chosen, default=-1) + 1
+
+
+def _listed(numbers: list[int]) -> str:
+    shown = ", ".join(map(str, numbers[:4]))
+    return f"{shown}, …" if len(numbers) > 4 else shown
+
+
+def _where(place: Place, kind: str) -> str:
+    return kind if place.vhost == "/" else f"{kind} in {place.vhost}"
