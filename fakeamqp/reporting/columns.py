@@ -10,7 +10,7 @@ LEFT = 22.0
 WIDTH = 1150.0
 """How wide a timeline would like to be, pixels."""
 NARROWEST, WIDEST = 20.0, 40.0
-SEAM = 48.0
+SEAM = 50.0
 """How wide a jump of time is drawn, however long it is."""
 JUMP_US = 1000
 """Time that passes in smaller steps is not marked."""
@@ -65,7 +65,7 @@ class Columns:
 def duration(span_us: int) -> str:
     """A span of time, as short as it is exact enough."""
     seconds = span_us / 1e6
-    if seconds < 1:
+    if seconds < 0.1:
         return f"{seconds * 1000:.3g} ms"
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:

@@ -188,6 +188,8 @@ def _draw_publication(picture: Timeline, run: Run, journey: Journey) -> None:
     ends = [picture.lanes.bar(lane, stay) for stay, lane in _first_stays(picture, journey)]
     if exchange is not None:
         ends.append(exchange.middle)
+        ring = f"M{x - 3:g} {exchange.middle:g}a3 3 0 1 0 6 0a3 3 0 1 0-6 0"
+        picture.ways.append(Way(ring, journey.number, _colour(journey), False))
     if ends:
         _draw_way(picture, journey, x, client.middle, max(ends))
     if journey.confirmed is not None:

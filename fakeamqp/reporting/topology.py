@@ -107,10 +107,11 @@ class Topology:
             self.lines.append(Line(("exchange", binding.source), (binding.destination_kind, binding.destination), label))
 
     def _add_publishers(self, published: Counter[tuple[str, str]]) -> None:
-        for (publisher, exchange), count in published.items():
-            if ("exchange", exchange) in self.boxes:
-                self.boxes.setdefault(("publisher", publisher), Box("publisher", publisher))
-                self.lines.append(Line(("publisher", publisher), ("exchange", exchange), f"{count} sent"))
+        order = list(self.boxes)
+        known = [(pair, count) for pair, count in published.items() if ("exchange", pair[1]) in self.boxes]
+        for (publisher, exchange), count in sorted(known, key=lambda each: order.index(("exchange", each[0][1]))):
+            self.boxes.setdefault(("publisher", publisher), Box("publisher", publisher))
+            self.lines.append(Line(("publisher", publisher), ("exchange", exchange), f"{count} sent"))
 
     def _add_default_bindings(self, run: Run, vhost: VirtualHostSnapshot) -> None:
         """The default exchange leads to every queue; lines are drawn to those that it was used for."""
@@ -124,9 +125,7 @@ class Topology:
     def _arrange(self) -> None:
         columns = self._columns()
         for line in self.lines:
-            box = self.boxes[line.target]
-            line.port = box.ports
-            box.ports += 1
+            self.boxes[line.target].ports += 1
         heights = [sum(box.height + BETWEEN for box in column) - BETWEEN for column in columns]
         tallest = max(heights, default=0.0)
         x = 1.0
@@ -141,7 +140,10 @@ class Topology:
                 y += box.height + BETWEEN
             x += WIDTHS[kind]
         self.width, self.height = x + 1, tallest + 2
-        for line in self.lines:
+        taken: Counter[BoxKey] = Counter()
+        for line in sorted(self.lines, key=lambda line: self.boxes[line.source].y):
+            line.port = taken[line.target]
+            taken[line.target] += 1
             self._lay(line)
 
     def _columns(self) -> list[list[Box]]:

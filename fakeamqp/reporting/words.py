@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fakeamqp.reporting.journeys import Journey, Place
-from fakeamqp.simulation.trace import RECEIVED, Event
+from fakeamqp.simulation.trace import CHOICE, RECEIVED, TASK, Event
 from fakeamqp.spec import methods
 
 SHOWN_BODY = 60
@@ -16,6 +16,8 @@ def who(event: Event) -> str:
     """Who speaks or hears: a task, or a connection."""
     if event.task:
         return event.task
+    if event.kind == CHOICE:
+        return "chance"
     return f"connection {event.connection}" if event.connection else "broker"
 
 
@@ -23,7 +25,7 @@ def tell(event: Event, journeys: Sequence[Journey] = (), queue: Place | None = N
     """An event as a sentence without its subject; `journeys` are the messages concerned, `queue` where they come from."""
     method = event.method
     if method is None:
-        return event.text
+        return event.text.removeprefix(f"{event.task} ") if event.kind == TASK else event.text
     sentence = _SENTENCES.get((event.kind, type(method)))
     if sentence is not None:
         return sentence(method, numbered(journeys), "" if queue is None else f" from {named_queue(queue.name)}")

@@ -2,6 +2,7 @@
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const picture = document.getElementById("picture");
+  const box = picture?.parentElement;  // an SVG that listens for focus would be a stop for Tab itself
   const tip = document.getElementById("tip");
   const marks = all("#marks .mark");
   const rows = all("#events tbody tr");
@@ -50,7 +51,6 @@
     for (const each of marks) each.tabIndex = each === mark ? 0 : -1;
     mark.focus({ preventScroll: true });
     const names = picture.previousElementSibling.offsetWidth;
-    const box = picture.parentElement;
     const x = mark.getBoundingClientRect().left - picture.getBoundingClientRect().left;
     if (x < box.scrollLeft + 20 || x > box.scrollLeft + box.clientWidth - names - 40) {
       box.scrollLeft = x - (box.clientWidth - names) / 2;
@@ -82,17 +82,17 @@
     kept = messages === kept ? "" : messages;
     follow(kept);
   });
-  picture?.addEventListener("focusin", (event) => {
+  box?.addEventListener("focusin", (event) => {
     const mark = event.target.closest(".mark");
     if (!mark?.matches(":focus-visible")) return;
     show(mark);
     const { left, bottom } = mark.getBoundingClientRect();
     place(left, bottom - 14);
   });
-  picture?.addEventListener("focusout", leave);
-  picture?.addEventListener("keydown", (event) => {
+  box?.addEventListener("focusout", leave);
+  box?.addEventListener("keydown", (event) => {
     const mark = event.target.closest(".mark");
-    if (mark && steps[event.key]) {
+    if (mark && Object.hasOwn(steps, event.key)) {
       event.preventDefault();
       go(steps[event.key](mark));
     }
@@ -108,12 +108,14 @@
   }
 
   const filter = document.getElementById("filter");
+  const everything = document.getElementById("everything");
   function sift() {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     for (const row of rows) {
       const text = row.textContent.toLowerCase();
-      const fits = words.every((word) => text.includes(word));
+      const fits = words.every((word) => text.includes(word))
+        && (everything.checked || !row.classList.contains("is-minor"));
       row.hidden = !fits;
       markOf.get(row.dataset.event)?.classList.toggle("is-out", !fits);
       count += fits;
@@ -122,6 +124,7 @@
     document.getElementById("count").textContent = `${count} of ${rows.length}`;
   }
   filter?.addEventListener("input", sift);
+  everything?.addEventListener("change", sift);
   if (filter) sift();
 
   const theme = document.getElementById("theme");
