@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 LEFT = 22.0
@@ -34,18 +35,25 @@ class Tick(NamedTuple):
 
 
 class Columns:
-    """Where events stand. `shown` are the events that are drawn, by their numbers, and `times_us` when they were."""
+    """Where events stand.
 
-    def __init__(self, shown: Sequence[int], times_us: Sequence[int]) -> None:
+    `shown` are the events that are drawn, by their numbers, and `times_us` when they were; those in `joined` stand in
+    the column of the one before.
+    """
+
+    def __init__(self, shown: Sequence[int], times_us: Sequence[int], joined: Collection[int] = ()) -> None:
         self.seams: list[Seam] = []
         self.ticks: list[Tick] = []
         self._shown = shown
         self._x: list[float] = []
-        jumps = sum(later - sooner >= JUMP_US for sooner, later in zip(times_us, times_us[1:], strict=False))
-        self.step = min(max((WIDTH - jumps * SEAM) / max(len(shown), 1), NARROWEST), WIDEST)
+        jumps = sum(later - sooner >= JUMP_US for sooner, later in pairwise(times_us))
+        self.step = min(max((WIDTH - jumps * SEAM) / max(len(shown) - len(joined), 1), NARROWEST), WIDEST)
         x = LEFT
         last_us = times_us[0] if times_us else 0
-        for at_us in times_us:
+        for event, at_us in zip(shown, times_us, strict=True):
+            if event in joined:
+                self._x.append(self._x[-1])
+                continue
             if at_us - last_us >= JUMP_US:
                 self.seams.append(Seam(x - self.step / 2, SEAM, f"+{duration(at_us - last_us)}"))
                 x += SEAM
@@ -79,7 +87,7 @@ def clock(at_us: int) -> str:
 
 
 def tracks(intervals: Sequence[tuple[float, float]], most: int) -> list[int]:
-    """For each interval, in order of their beginnings, the first track that is free; all beyond `most` share the last."""
+    """For each interval, in order of their beginnings, the first track that is free; beyond `most` all share one."""
     ends: list[float] = []
     chosen = []
     for start, end in intervals:

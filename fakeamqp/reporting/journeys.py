@@ -1,20 +1,14 @@
-"""Messages followed through a run: published, waiting in queues, with consumers, settled.
-
-Methods do not name messages, so they are paired as RabbitMQ would have it: what arrives from a queue is the oldest
-message of that exchange, routing key and body which may be in that queue.
-"""
+"""Messages and their ways through a run: published, waiting in queues, with consumers, gone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from fakeamqp.spec.methods import BasicDeliver, BasicGetOk, BasicPublish, BasicReturn
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 
-Content: TypeAlias = "BasicPublish | BasicDeliver | BasicGetOk | BasicReturn"
-Label: TypeAlias = "tuple[str, str, bytes]"
-"""Exchange, routing key and body."""
+Label: TypeAlias = "tuple[str, str, str, bytes]"
+"""What a message looks like from outside: virtual host, exchange, routing key and body."""
 
 
 class Place(NamedTuple):
@@ -30,6 +24,8 @@ class Hold:
 
     connection: int
     since: int
+    received: int | None = None
+    """The event with which the client has read it; None if it has not."""
     until: int | None = None
     """The event that settled it, or brought it back; None for none so far."""
     outcome: str = ""
@@ -41,6 +37,10 @@ class Stay:
 
     queue: Place
     since: int
+    properties: BasicProperties
+    is_in_stream: bool = False
+    source: Stay | None = None
+    """The stay that came before, where this one is a dead letter's, or comes from the disk."""
     until: int | None = None
     """The event after which it is not there any more."""
     outcome: str = ""
@@ -49,23 +49,32 @@ class Stay:
     @property
     def is_held(self) -> bool:
         """Whether a consumer has it."""
-        return bool(self.holds) and self.holds[-1].until is None
+        return any(hold.until is None for hold in self.holds)
+
+    def bring_back(self, event: int, outcome: str) -> None:
+        """Nobody holds it any more."""
+        for hold in self.holds:
+            if hold.until is None:
+                hold.until, hold.outcome = event, outcome
+
+    def end(self, event: int, outcome: str) -> None:
+        """It is not there any more."""
+        self.bring_back(event, outcome)
+        self.until, self.outcome = event, outcome
 
 
 @dataclass
 class Journey:
-    """A message's way; `published` is None where that was before the trace begins."""
+    """A message's way; `published` is None where that was before the trace begins, or the broker has made it."""
 
     number: int
     exchange: Place
     routing_key: str
     body: bytes
-    properties: BasicProperties
     published: int | None = None
     publisher: int = 0
     """The connection that published it; 0 where nobody knows."""
     confirmed: int | None = None
-    returned: int | None = None
     stays: list[Stay] = field(default_factory=list)
 
     def stay_in(self, queue: Place) -> Stay | None:
@@ -74,57 +83,56 @@ class Journey:
 
 
 class Journeys:
-    """All messages of a run, by what they look like."""
+    """All messages of a run, by what they look like and by where they are."""
 
     def __init__(self) -> None:
         self.all: list[Journey] = []
-        self._by_label: dict[tuple[str, Label], list[Journey]] = {}
+        self._labelled: dict[Label, list[Journey]] = {}
+        self._inside: dict[Place, list[tuple[Journey, Stay]]] = {}
 
-    def begin(self, vhost: str, method: Content, published: int | None, publisher: int) -> Journey:
+    def begin(self, label: Label, published: int | None, publisher: int) -> Journey:
         """A message of which nothing was known before."""
-        exchange, routing_key, body = label = (method.exchange, method.routing_key, method.body)
-        journey = Journey(
-            len(self.all) + 1, Place(vhost, exchange), routing_key, body, method.properties, published, publisher
-        )
+        vhost, exchange, routing_key, body = label
+        journey = Journey(len(self.all) + 1, Place(vhost, exchange), routing_key, body, published, publisher)
         self.all.append(journey)
-        self._by_label.setdefault((vhost, label), []).append(journey)
+        self._labelled.setdefault(label, []).append(journey)
         return journey
 
-    def labelled(self, vhost: str, label: Label) -> list[Journey]:
+    def labelled(self, label: Label) -> list[Journey]:
         """Messages that were published so, oldest first."""
-        return self._by_label.get((vhost, label), [])
+        return self._labelled.get(label, [])
 
-    def like(self, vhost: str, method: Content) -> list[Journey]:
-        """Messages that a method may carry: certainly this one, or else whatever looks the same; oldest first."""
-        exchange, routing_key = first_label(method.exchange, method.routing_key, method.properties)
-        found = self.labelled(vhost, (exchange, routing_key, method.body))
-        if method.properties is not EMPTY_PROPERTIES:
-            same = [journey for journey in found if journey.properties is method.properties]
-            return same or found
-        return found
+    def enter(self, journey: Journey, stay: Stay) -> None:
+        """A message has come to a queue."""
+        journey.stays.append(stay)
+        self._inside.setdefault(stay.queue, []).append((journey, stay))
 
-    def open_stays(self, queue: Place) -> list[tuple[Journey, Stay]]:
-        """The messages that are in a queue, as far as is known."""
-        return [
-            (journey, stay)
-            for journey in self.all
-            for stay in journey.stays
-            if stay.queue == queue and stay.until is None
-        ]
+    def inside(self, queue: Place) -> list[tuple[Journey, Stay]]:
+        """What is in a queue, in the order in which it came."""
+        there = [pair for pair in self._inside.get(queue, []) if pair[1].until is None]
+        self._inside[queue] = there
+        return list(there)
+
+    def alike_inside(self, queue: Place, body: bytes, properties: BasicProperties) -> list[tuple[Journey, Stay]]:
+        """What a queue holds of a message: certainly this one, or whatever looks the same, in order."""
+        found = [pair for pair in self.inside(queue) if pair[0].body == body]
+        if properties is EMPTY_PROPERTIES:
+            return found
+        same = [pair for pair in found if pair[1].properties is properties]
+        return same or [pair for pair in found if pair[1].properties == properties]
 
 
-def first_label(exchange: str, routing_key: str, properties: BasicProperties) -> tuple[str, str]:
-    """Exchange and routing key that a message was published with, before it became a dead letter."""
+def first_label(vhost: str, exchange: str, routing_key: str, body: bytes, properties: BasicProperties) -> Label:
+    """What a message looked like when it was published, before it became a dead letter."""
     headers = properties.headers or {}
     first = (headers.get("x-first-death-queue"), headers.get("x-first-death-reason"))
-    for death in deaths_of(properties):
+    for death in _deaths(headers.get("x-death")):
         if (death.get("queue"), death.get("reason")) == first:
             keys = death.get("routing-keys") or [routing_key]
-            return str(death.get("exchange", exchange)), str(keys[0])
-    return exchange, routing_key
+            return vhost, str(death.get("exchange", exchange)), str(keys[0]), body
+    return vhost, exchange, routing_key, body
 
 
-def deaths_of(properties: BasicProperties) -> list[dict[str, Any]]:
+def _deaths(header: Any) -> list[dict[str, Any]]:
     """What the header x-death tells; a publisher may have written anything there."""
-    deaths = (properties.headers or {}).get("x-death")
-    return [death for death in deaths if isinstance(death, dict)] if isinstance(deaths, list) else []
+    return [death for death in header if isinstance(death, dict)] if isinstance(header, list) else []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from fakeamqp.reporting.columns import Columns, tracks
 from fakeamqp.reporting.journeys import Hold, Journey, Place, Stay
 from fakeamqp.reporting.run import Run
-from fakeamqp.simulation.trace import Event
+from fakeamqp.simulation.events import EFFECT, Event
 
 Key: TypeAlias = "tuple[str, str | int | Place]"
 """What a lane is for: ("task", name), ("connection", number), ("exchange", place), ("queue", place)."""
@@ -55,11 +55,12 @@ class Lanes:
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._by_key.values())
 
-    def of_event(self, event: Event) -> Lane:
-        """The lane of whoever speaks, hears or is concerned."""
-        return self._by_key.get(self.client(event.connection) if event.connection else ("task", event.task)) or (
-            self._by_key[BROKER]
-        )
+    def of_event(self, event: Event, place: Place | None) -> Lane:
+        """The lane of whoever speaks, hears or is concerned; of an effect, that of the queue where it happened."""
+        key: Key = self.client(event.connection) if event.connection else ("task", event.task)
+        if event.kind == EFFECT:
+            key = ("queue", place) if place is not None else BROKER
+        return self._by_key.get(key) or self._by_key[BROKER]
 
     def client(self, connection: int) -> Key:
         """The key of a connection's lane: its task's, or its own."""
@@ -127,9 +128,9 @@ class Lanes:
             height = max(34.0, 2 * PAD + most * pitch)
             self._add(("queue", place), place.name, _where(place, "queue"), height, height / 2, pitch)
 
-    def _spread(self, things: list[Hold] | list[Stay], most: int) -> int:
+    def _spread(self, things: Sequence[Hold | Stay], most: int) -> int:
         """Give bars tracks so that they do not overlap; how many tracks that takes."""
-        ordered = sorted(things, key=lambda thing: self._columns.of(thing.since))
+        ordered: list[Hold | Stay] = sorted(things, key=lambda thing: self._columns.of(thing.since))
         chosen = tracks([self.span(thing.since, thing.until) for thing in ordered], most)
         self._track.update((id(thing), track) for thing, track in zip(ordered, chosen, strict=True))
         return max(chosen, default=-1) + 1

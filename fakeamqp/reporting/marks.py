@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fakeamqp.node import watching
 from fakeamqp.reporting.following import DOWN, TASK_BEGINS, UP
-from fakeamqp.simulation.trace import BROKER, CHOICE, FAULT, RECEIVED, SENT, TASK, TIME, Event
+from fakeamqp.simulation import fates
+from fakeamqp.simulation.events import BROKER, CHOICE, EFFECT, RECEIVED, SENT, TASK, TIME, Event
 from fakeamqp.spec import methods
 
 
@@ -38,11 +40,18 @@ FAULTY = Symbol("trouble", "bad", "fault")
 CRASH = Symbol("death", "bad", "broker crashes or stops")
 RESTART = Symbol("start", "good", "broker starts again")
 OPERATOR = Symbol("operator", "plain", "operator")
-FATE = Symbol("fate", "warning", "what became of a message")
+GONE = Symbol("refused", "bad", "message expires, is dropped or lost")
+FATE = Symbol("fate", "warning", "message set aside, or back from the disk")
 OTHER = Symbol("other", "quiet", "another method")
 
 QUIET = (methods.Heartbeat, methods.EndOfStream, methods.ConnectionStart, methods.ConnectionTune, methods.ChannelOpen)
 """Methods that tell nobody anything when they come, as they always do."""
+
+ACCOMPANYING = (
+    watching.ROUTED, watching.RETURNED, watching.REPLIED, watching.DELIVERED, watching.ACKED, watching.REQUEUED,
+    watching.REJECTED, watching.DEAD_LETTERED, fates.KEPT,
+)  # fmt: skip
+"""Effects that need no mark of their own: a method has one, or bars and lines show it."""
 
 _METHODS: dict[tuple[str, type[methods.Method]], Symbol] = {
     (SENT, methods.BasicPublish): PUBLISH,
@@ -70,9 +79,9 @@ _SETUP = ("exchange.", "queue.", "basic.qos", "confirm.", "tx.")
 
 
 def is_drawn(event: Event) -> bool:
-    """Whether an event has a mark: no handshakes, no answers that say nothing new, nothing that only time or chance did."""
+    """Whether an event has a mark: no handshakes, no answers that say nothing new, no time and no chance."""
     if event.method is None:
-        return event.kind not in (TIME, CHOICE)
+        return event.kind not in (TIME, CHOICE) and event.fate not in ACCOMPANYING
     if isinstance(event.method, QUIET):
         return False
     return not event.method.NAME.endswith("-ok") or isinstance(event.method, methods.BasicGetOk)
@@ -100,4 +109,19 @@ def _symbol_without_method(event: Event) -> Symbol:
         if event.text.endswith(TASK_BEGINS):
             return TASK_STARTS
         return TASK_ENDS if event.text.endswith("is through") else TASK_DIES
-    return FAULTY if event.kind == FAULT else FATE
+    if event.kind == EFFECT:
+        return FATE if event.fate in (watching.DELAYED, fates.BACK) else GONE
+    return FAULTY
+
+
+def stands_with(event: Event, before: Event | None) -> bool:
+    """Whether an event shares the column of the one before it: the same befalls many messages at once."""
+    return (
+        before is not None
+        and event.kind == EFFECT == before.kind
+        and (event.fate, event.at_us)
+        == (
+            before.fate,
+            before.at_us,
+        )
+    )

@@ -68,7 +68,7 @@ def _context(run: Run, title: str) -> dict[str, Any]:
         "left_out": sum(not row.is_drawn for row in rows),
         "forgotten": run.first,
         "trace_limit": run.broker.trace.limit,
-        "is_full": bool(run.events) and len(run.events) == run.broker.trace.limit,
+        "is_complete": run.broker.trace.is_complete,
     }
 
 

@@ -7,11 +7,10 @@ from functools import cached_property
 from fakeamqp.reporting.following import Follower
 from fakeamqp.reporting.journeys import Journey, Journeys, Place
 from fakeamqp.reporting.marks import is_drawn
-from fakeamqp.reporting.remains import close_with
 from fakeamqp.reporting.words import tell, who
 from fakeamqp.simulation.broker import SimulatedBroker
+from fakeamqp.simulation.events import EFFECT, Event
 from fakeamqp.simulation.snapshots import VirtualHostSnapshot
-from fakeamqp.simulation.trace import Event
 
 MOST_EVENTS = 2000
 """How many of the last events are shown."""
@@ -28,12 +27,15 @@ class Run:
         """The first event that is shown."""
         self._follower = Follower()
         self._follower.read(self.events)
-        close_with(self.journeys, self.vhosts, self._follower.outages, max(len(self.events) - 1, 0))
 
     @property
     def journeys(self) -> Journeys:
         """All messages."""
         return self._follower.journeys
+
+    def place(self, index: int) -> Place | None:
+        """The queue that an event takes from, or that it happened in."""
+        return self._follower.places.get(index)
 
     def concerned(self, index: int) -> list[Journey]:
         """The messages that an event is about."""
@@ -67,9 +69,11 @@ class Run:
 
     def sentence(self, index: int) -> str:
         """An event in words, without its subject."""
-        return tell(self.events[index], self.concerned(index), self._follower.places.get(index))
+        return tell(self.events[index], self.concerned(index), self.place(index))
 
     def subject(self, index: int) -> str:
         """Whose event it is."""
         event = self.events[index]
+        if event.kind == EFFECT:
+            return "broker"
         return event.task or self.owners.get(event.connection, "") or who(event)

@@ -9,10 +9,10 @@ from fakeamqp.reporting.columns import Columns, clock
 from fakeamqp.reporting.following import DOWN, UP
 from fakeamqp.reporting.journeys import Hold, Journey, Stay
 from fakeamqp.reporting.lanes import Lane, Lanes
-from fakeamqp.reporting.marks import CONFIRM, DELIVERY, PUBLISH, REDELIVERY, Symbol, symbol_of
+from fakeamqp.reporting.marks import CONFIRM, DELIVERY, PUBLISH, REDELIVERY, Symbol, stands_with, symbol_of
 from fakeamqp.reporting.run import Run
 from fakeamqp.reporting.words import numbered, shown_body
-from fakeamqp.simulation import trace
+from fakeamqp.simulation import events as kinds
 
 COLOURS = 6
 NUMBER_WIDTH = 20.0
@@ -25,6 +25,7 @@ class Mark(NamedTuple):
 
     x: float
     y: float
+    scale: float
     event: int
     symbol: Symbol
     journeys: str
@@ -85,7 +86,13 @@ class Timeline:
 
 def draw(run: Run) -> Timeline:
     """The timeline of a run."""
-    columns = Columns(run.drawn, [run.events[index].at_us for index in run.drawn])
+    events = [run.events[index] for index in run.drawn]
+    joined = {
+        index
+        for index, event, before in zip(run.drawn, events, [None, *events], strict=False)
+        if stands_with(event, before)
+    }
+    columns = Columns(run.drawn, [event.at_us for event in events], joined)
     picture = Timeline(columns, Lanes(run, columns))
     for index in run.drawn:
         _draw_mark(picture, run, index)
@@ -99,14 +106,15 @@ def draw(run: Run) -> Timeline:
 
 def _draw_mark(picture: Timeline, run: Run, index: int) -> None:
     event = run.events[index]
-    lane = picture.lanes.of_event(event)
     journeys = run.concerned(index)
+    lane, y = _place(picture, run, index)
     symbol = symbol_of(event)
     numbers = [str(journey.number) for journey in journeys]
     picture.marks.append(
         Mark(
             x=picture.columns.of(index),
-            y=lane.middle,
+            y=y,
+            scale=1.0 if event.kind != kinds.EFFECT or not lane.pitch else min(1.0, lane.pitch / 16),
             event=index,
             symbol=symbol,
             journeys=" ".join(numbers),
@@ -116,28 +124,44 @@ def _draw_mark(picture: Timeline, run: Run, index: int) -> None:
             words=run.sentence(index),
         )
     )
-    if event.kind == trace.FAULT:
+    if event.kind == kinds.FAULT:
         picture.faults.append(picture.columns.of(index))
+
+
+def _place(picture: Timeline, run: Run, index: int) -> tuple[Lane, float]:
+    """Where a mark stands: in its lane's middle, or at the end of the bar of the message that something befell."""
+    event = run.events[index]
+    place, journeys = run.place(index), run.concerned(index)
+    lane = picture.lanes.of_event(event, place)
+    if event.kind == kinds.EFFECT and place is not None and journeys:
+        stay = journeys[0].stay_in(place)
+        if stay is not None:
+            return lane, picture.lanes.bar(lane, stay)
+    return lane, lane.middle
 
 
 def _draw_stay(picture: Timeline, run: Run, journey: Journey, stay: Stay) -> None:
     lane = picture.lanes.find(("queue", stay.queue))
     if lane is None:
         return
-    y = picture.lanes.bar(lane, stay)
-    moments: list[tuple[int, int | None, str]] = []
+    for hold in stay.holds:
+        _draw_hold(picture, run, journey, stay, hold)
+    for when, state in _moments(stay):
+        if when[1] is None or when[1] > when[0]:
+            _draw_bar(picture, run, journey, stay, when, state)
+    _draw_passage(picture, journey, stay)
+
+
+def _moments(stay: Stay) -> list[tuple[tuple[int, int | None], str]]:
+    """From when to when a message was ready, and held; in a stream it is ready whoever has it."""
+    if stay.is_in_stream:
+        return [((stay.since, stay.until), "ready")]
+    found: list[tuple[tuple[int, int | None], str]] = []
     since = stay.since
     for hold in stay.holds:
-        moments += [(since, hold.since, "ready"), (hold.since, hold.until, "held")]
+        found += [((since, hold.since), "ready"), ((hold.since, hold.until), "held")]
         since = hold.since if hold.until is None else hold.until
-        _draw_hold(picture, run, journey, stay, hold)
-    if not stay.is_held:
-        moments.append((since, stay.until, "ready"))
-    for start, end, state in moments:
-        if end is None or end > start:
-            _draw_bar(picture, run, journey, stay, (start, end), state)
-    if stay.since != journey.published:
-        _draw_passage(picture, journey, stay, y)
+    return found if stay.is_held else [*found, ((since, stay.until), "ready")]
 
 
 def _draw_bar(
@@ -164,14 +188,15 @@ def _draw_hold(picture: Timeline, run: Run, journey: Journey, stay: Stay, hold: 
         return
     y = picture.lanes.bar(client, hold)
     bottom = picture.lanes.bar(queue, stay)
-    x, end = picture.lanes.span(hold.since, hold.until)
-    if hold.since >= run.first:
+    x, end = picture.lanes.span(hold.since if hold.received is None else hold.received, hold.until)
+    if hold.received is not None and hold.received >= run.first:
         _draw_way(picture, journey, x, bottom, client.middle)
     if hold.until is not None and hold.until > max(hold.since, run.first):
         _draw_way(picture, journey, end, client.middle, bottom, is_faint=True)
     if end > x:
         outcome = f"; then {hold.outcome}" if hold.outcome else " until the end"
-        words = f"{numbered([journey]).capitalize()} {shown_body(journey.body)} is held, from {stay.queue.name}{outcome}"
+        verb = "is held" if hold.received is not None else "is under way and was not read"
+        words = f"{numbered([journey]).capitalize()} {shown_body(journey.body)} {verb}, from {stay.queue.name}{outcome}"
         height = max(client.pitch - 2, 1.5)
         picture.bars.append(
             Bar(x, y - height / 2, end - x, height, "with", journey.number, _colour(journey), "", words)
@@ -179,41 +204,40 @@ def _draw_hold(picture: Timeline, run: Run, journey: Journey, stay: Stay, hold: 
 
 
 def _draw_publication(picture: Timeline, run: Run, journey: Journey) -> None:
-    """From the publisher to the exchange, and on to the queues."""
+    """From the publisher to the exchange, and on to the queues; later, where a transaction or a delay is between."""
     client = picture.lanes.find(picture.lanes.client(journey.publisher))
     if journey.published is None or journey.published < run.first or client is None:
         return
-    x = picture.columns.of(journey.published)
     exchange = picture.lanes.find(("exchange", journey.exchange))
-    ends = [picture.lanes.bar(lane, stay) for stay, lane in _first_stays(picture, journey)]
+    published_x = picture.columns.of(journey.published)
+    bottoms: dict[float, float] = {}
     if exchange is not None:
-        ends.append(exchange.middle)
-        ring = f"M{x - 3:g} {exchange.middle:g}a3 3 0 1 0 6 0a3 3 0 1 0-6 0"
+        bottoms[published_x] = exchange.middle
+        ring = f"M{published_x - 3:g} {exchange.middle:g}a3 3 0 1 0 6 0a3 3 0 1 0-6 0"
         picture.ways.append(Way(ring, journey.number, _colour(journey), False))
-    if ends:
-        _draw_way(picture, journey, x, client.middle, max(ends))
+    for stay in journey.stays:
+        lane = picture.lanes.find(("queue", stay.queue))
+        if stay.source is None and lane is not None:
+            x = picture.columns.of(stay.since)
+            bottoms[x] = max(bottoms.get(x, 0.0), picture.lanes.bar(lane, stay))
+    for x, bottom in bottoms.items():
+        is_later = x > published_x and exchange is not None
+        _draw_way(picture, journey, x, exchange.middle if exchange is not None and is_later else client.middle, bottom)
     if journey.confirmed is not None:
-        at = picture.columns.of(journey.confirmed)
-        _draw_way(picture, journey, at, max(ends, default=client.middle), client.middle, is_faint=True)
+        bottom = max(bottoms.values(), default=client.middle)
+        _draw_way(picture, journey, picture.columns.of(journey.confirmed), bottom, client.middle, is_faint=True)
 
 
-def _first_stays(picture: Timeline, journey: Journey) -> list[tuple[Stay, Lane]]:
-    found = [(stay, picture.lanes.find(("queue", stay.queue))) for stay in journey.stays]
-    return [(stay, lane) for stay, lane in found if lane is not None and stay.since == journey.published]
-
-
-def _draw_passage(picture: Timeline, journey: Journey, stay: Stay, y: float) -> None:
+def _draw_passage(picture: Timeline, journey: Journey, stay: Stay) -> None:
     """From the queue where a message died to the next one."""
+    before = None if stay.source is None else picture.lanes.find(("queue", stay.source.queue))
     lane = picture.lanes.find(("queue", stay.queue))
-    for source in journey.stays:
-        before = picture.lanes.find(("queue", source.queue))
-        if source is not stay and source.until == stay.since and before is not None and lane is not None:
-            _draw_way(picture, journey, picture.columns.of(stay.since), picture.lanes.bar(before, source), y)
+    if stay.source is not None and before is not None and lane is not None:
+        start, end = picture.lanes.bar(before, stay.source), picture.lanes.bar(lane, stay)
+        _draw_way(picture, journey, picture.columns.of(stay.since), start, end)
 
 
-def _draw_way(
-    picture: Timeline, journey: Journey, x: float, start: float, end: float, is_faint: bool = False
-) -> None:
+def _draw_way(picture: Timeline, journey: Journey, x: float, start: float, end: float, is_faint: bool = False) -> None:
     tip = 4 if end > start else -4
     path = f"M{x:g} {start:g}V{end:g}m-3 {-tip}l3 {tip}l3 {-tip}"
     picture.ways.append(Way(path, journey.number, _colour(journey), is_faint))
@@ -223,9 +247,9 @@ def _draw_outages(picture: Timeline, run: Run) -> None:
     since: int | None = None
     for index in run.drawn:
         event = run.events[index]
-        if event.kind == trace.BROKER and event.text in DOWN:
+        if event.kind == kinds.BROKER and event.text in DOWN:
             since = index
-        elif event.kind == trace.BROKER and event.text == UP and since is not None:
+        elif event.kind == kinds.BROKER and event.text == UP and since is not None:
             _add_outage(picture, since, index)
             since = None
     if since is not None:

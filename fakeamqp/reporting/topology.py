@@ -104,7 +104,9 @@ class Topology:
             label = binding.routing_key
             if binding.arguments:
                 label += " " + ", ".join(f"{name}={value!r}" for name, value in binding.arguments.items())
-            self.lines.append(Line(("exchange", binding.source), (binding.destination_kind, binding.destination), label))
+            self.lines.append(
+                Line(("exchange", binding.source), (binding.destination_kind, binding.destination), label)
+            )
 
     def _add_publishers(self, published: Counter[tuple[str, str]]) -> None:
         order = list(self.boxes)
@@ -132,7 +134,9 @@ class Topology:
         for column, height in zip(columns, heights, strict=True):
             is_first = x == 1.0
             kind = column[0].kind
-            follows_exchange = kind == "exchange" and not is_first and columns[columns.index(column) - 1][0].kind == kind
+            follows_exchange = (
+                kind == "exchange" and not is_first and columns[columns.index(column) - 1][0].kind == kind
+            )
             x += 0.0 if is_first else BEFORE["queue" if follows_exchange else kind]
             y = 1.0 + (tallest - height) / 2
             for box in column:

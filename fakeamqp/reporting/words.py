@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fakeamqp.reporting.journeys import Journey, Place
-from fakeamqp.simulation.trace import CHOICE, RECEIVED, TASK, Event
+from fakeamqp.simulation.events import CHOICE, RECEIVED, TASK, Event
 from fakeamqp.spec import methods
 
 SHOWN_BODY = 60
@@ -22,7 +22,7 @@ def who(event: Event) -> str:
 
 
 def tell(event: Event, journeys: Sequence[Journey] = (), queue: Place | None = None) -> str:
-    """An event as a sentence without its subject; `journeys` are the messages concerned, `queue` where they come from."""
+    """An event as a sentence without its subject; of `journeys`, which come from `queue`."""
     method = event.method
     if method is None:
         return event.text.removeprefix(f"{event.task} ") if event.kind == TASK else event.text
@@ -73,9 +73,8 @@ def _content(method: Any, message: str) -> str:
 
 def _declare_exchange(method: Any, *_: str) -> str:
     verb = "asks for" if method.passive else "declares"
-    return (
-        f"{verb} the {method.type} {named_exchange(method.exchange)}{_traits(method, 'durable', 'auto_delete', 'internal')}"
-    )
+    traits = _traits(method, "durable", "auto_delete", "internal")
+    return f"{verb} the {method.type} {named_exchange(method.exchange)}{traits}"
 
 
 def _declare_queue(method: Any, *_: str) -> str:
@@ -124,7 +123,8 @@ def _bound(verb: str, preposition: str) -> Callable[[Any, str, str], str]:
             destination, source = named_queue(method.queue), method.exchange
         else:
             destination, source = named_exchange(method.destination), method.source
-        return f"{verb} {destination} {preposition} {named_exchange(source)} with key {method.routing_key!r}{_traits(method)}"
+        key = f"with key {method.routing_key!r}{_traits(method)}"
+        return f"{verb} {destination} {preposition} {named_exchange(source)} {key}"
 
     return sentence
 
