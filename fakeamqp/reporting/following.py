@@ -225,7 +225,7 @@ class Follower:
     def _routed(self, event: Event, details: Any) -> None:
         label = _label(details)
         waiting = self._channel(event).unrouted if event.connection else []
-        journey = next((each for each in waiting if _is(each, label)), None)
+        journey = next((each for each in waiting if each.label == label), None)
         if journey is not None:
             waiting.remove(journey)
         else:  # it was set aside by an exchange, or the broker itself has made it
@@ -255,7 +255,7 @@ class Follower:
 
     def _left(self, details: Any, queue: Place) -> tuple[Journey, Stay | None]:
         """The message of this kind that was the last to leave a queue."""
-        label = first_label(*_label(details), details["properties"])
+        label = _first_label(details)
         stays = [(journey, journey.stay_in(queue)) for journey in self.journeys.labelled(label)]
         left = [(journey, stay) for journey, stay in stays if stay is not None and stay.until is not None]
         if not left:
@@ -292,12 +292,13 @@ class Follower:
             delivered = self._channel(event).deliveries.get(details["delivery_tag"])
             if delivered is not None:
                 return delivered[:2]
-        alike = self.journeys.alike_inside(queue, details["body"], details["properties"])
+        label = _first_label(details)
+        alike = self.journeys.alike_inside(queue, label, details["properties"])
         was_held = fate in BY_CLIENT or fate == watching.DELIVERY_LIMIT
         was_delivered = details.get("redelivered", False)
         if alike:
             return min(alike, key=lambda pair: (pair[1].is_held != was_held, bool(pair[1].holds) != was_delivered))
-        journey = self.journeys.begin(first_label(*_label(details), details["properties"]), None, 0)
+        journey = self.journeys.begin(label, None, 0)
         return journey, self._enter(journey, queue, details)
 
     def _concern(self, event: int, journey: Journey) -> None:
@@ -310,8 +311,8 @@ def _label(details: Any) -> Label:
     return details["vhost"], details["exchange"], details["routing_key"], details["body"]
 
 
-def _is(journey: Journey, label: Label) -> bool:
-    return (*journey.exchange, journey.routing_key, journey.body) == label
+def _first_label(details: Any) -> Label:
+    return first_label(*_label(details), details["properties"])
 
 
 _HANDLERS: dict[tuple[str, type], Callable[[Follower, Event, ChannelState, Any], None]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
+from fakeamqp.spec.properties import BasicProperties
 
 Label: TypeAlias = "tuple[str, str, str, bytes]"
 """What a message looks like from outside: virtual host, exchange, routing key and body."""
@@ -77,6 +77,11 @@ class Journey:
     confirmed: int | None = None
     stays: list[Stay] = field(default_factory=list)
 
+    @property
+    def label(self) -> Label:
+        """What it looked like when it was published."""
+        return (*self.exchange, self.routing_key, self.body)
+
     def stay_in(self, queue: Place) -> Stay | None:
         """The latest stay in a queue."""
         return next((stay for stay in reversed(self.stays) if stay.queue == queue), None)
@@ -113,13 +118,14 @@ class Journeys:
         self._inside[queue] = there
         return list(there)
 
-    def alike_inside(self, queue: Place, body: bytes, properties: BasicProperties) -> list[tuple[Journey, Stay]]:
-        """What a queue holds of a message: certainly this one, or whatever looks the same, in order."""
-        found = [pair for pair in self.inside(queue) if pair[0].body == body]
-        if properties is EMPTY_PROPERTIES:
-            return found
+    def alike_inside(self, queue: Place, label: Label, properties: BasicProperties) -> list[tuple[Journey, Stay]]:
+        """What a queue holds of a message: certainly this one, or whatever looks the same, in order.
+
+        Properties may differ where the queue itself has added a header.
+        """
+        found = [pair for pair in self.inside(queue) if pair[0].label == label]
         same = [pair for pair in found if pair[1].properties is properties]
-        return same or [pair for pair in found if pair[1].properties == properties]
+        return same or [pair for pair in found if pair[1].properties == properties] or found
 
 
 def first_label(vhost: str, exchange: str, routing_key: str, body: bytes, properties: BasicProperties) -> Label:

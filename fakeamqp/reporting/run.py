@@ -9,7 +9,7 @@ from fakeamqp.reporting.journeys import Journey, Journeys, Place
 from fakeamqp.reporting.marks import is_drawn
 from fakeamqp.reporting.words import tell, who
 from fakeamqp.simulation.broker import SimulatedBroker
-from fakeamqp.simulation.events import EFFECT, Event
+from fakeamqp.simulation.events import Event
 from fakeamqp.simulation.snapshots import VirtualHostSnapshot
 
 MOST_EVENTS = 2000
@@ -74,6 +74,4 @@ class Run:
     def subject(self, index: int) -> str:
         """Whose event it is."""
         event = self.events[index]
-        if event.kind == EFFECT:
-            return "broker"
-        return event.task or self.owners.get(event.connection, "") or who(event)
+        return who(event, self.owners.get(event.connection, ""))

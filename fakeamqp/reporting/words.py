@@ -6,19 +6,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fakeamqp.reporting.journeys import Journey, Place
-from fakeamqp.simulation.events import CHOICE, RECEIVED, TASK, Event
+from fakeamqp.simulation.events import CHOICE, EFFECT, FAULT, RECEIVED, TASK, Event
 from fakeamqp.spec import methods
 
 SHOWN_BODY = 60
 
 
-def who(event: Event) -> str:
-    """Who speaks or hears: a task, or a connection."""
-    if event.task:
-        return event.task
-    if event.kind == CHOICE:
-        return "chance"
-    return f"connection {event.connection}" if event.connection else "broker"
+_OTHERS = {CHOICE: "chance", FAULT: "fault", EFFECT: "broker"}
+
+
+def who(event: Event, owner: str) -> str:
+    """Who speaks or hears: a task, or a connection; `owner` is the task that the connection belongs to, if it does."""
+    if event.kind in _OTHERS:
+        return _OTHERS[event.kind]
+    connection = f"connection {event.connection}" if event.connection else "broker"
+    return event.task or owner or connection
 
 
 def tell(event: Event, journeys: Sequence[Journey] = (), queue: Place | None = None) -> str:
