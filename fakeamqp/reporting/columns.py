@@ -86,15 +86,14 @@ def clock(at_us: int) -> str:
     return f"{at_us / 1e6:.3f}".rstrip("0").rstrip(".") + " s"
 
 
-def tracks(intervals: Sequence[tuple[float, float]], most: int) -> list[int]:
-    """For each interval, in order of their beginnings, the first track that is free; beyond `most` all share one."""
+def tracks(intervals: Sequence[tuple[float, float]]) -> list[int]:
+    """For each interval, in order of their beginnings, the first track that is free."""
     ends: list[float] = []
     chosen = []
     for start, end in intervals:
         track = next((number for number, free_from in enumerate(ends) if free_from <= start), len(ends))
-        if track == len(ends) and len(ends) < most:
+        if track == len(ends):
             ends.append(end)
-        track = min(track, most - 1)
         ends[track] = max(ends[track], end)
         chosen.append(track)
     return chosen

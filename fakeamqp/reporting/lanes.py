@@ -18,9 +18,11 @@ BROKER: Key = ("broker", "")
 AXIS = 40.0
 """Height of the time axis, pixels."""
 GAP = 5.0
-MARKS, HOLD_PITCH = 44.0, 6.0
+MARKS, HOLD_PITCH, HOLDS_HEIGHT = 44.0, 6.0, 72.0
 BAR_PITCH, BARS_HEIGHT, MOST_TRACKS = 16.0, 160.0, 40
 PAD = 6.0
+LONGEST = 20
+"""Characters of a name that fit."""
 
 
 @dataclass
@@ -35,6 +37,11 @@ class Lane:
     middle: float
     pitch: float = 0.0
     """How far its bars are apart."""
+
+    @property
+    def short_label(self) -> str:
+        """The label, without its middle where it is long: names often differ in their ends."""
+        return self.label if len(self.label) <= LONGEST else f"{self.label[: LONGEST - 12]}…{self.label[-11:]}"
 
 
 class Lanes:
@@ -94,23 +101,28 @@ class Lanes:
         self.height += height + GAP
 
     def _add_clients(self) -> None:
-        connections: dict[Key, list[int]] = {}
-        for index in self._run.shown:
-            event = self._run.events[index]
-            if event.connection:
-                numbers = connections.setdefault(self.client(event.connection), [])
-                if event.connection not in numbers:
-                    numbers.append(event.connection)
-            elif event.task:
-                connections.setdefault(("task", event.task), [])
-        for key, numbers in connections.items():
+        for key, numbers in self._clients().items():
             held = [hold for _, stay in self.stays() for hold in stay.holds if hold.connection in numbers]
-            most = self._spread(held, MOST_TRACKS)
-            pitch = min(HOLD_PITCH, 72 / max(most, 1))
+            depth = min(self._spread(held), MOST_TRACKS)
+            pitch = min(HOLD_PITCH, HOLDS_HEIGHT / max(depth, 1))
             is_task = key[0] == "task"
             note = f"connection{'s' if len(numbers) > 1 else ''} {_listed(numbers)}" if is_task and numbers else ""
             label = str(key[1]) if is_task else f"connection {key[1]}"
-            self._add(key, label, note, MARKS + most * pitch, 24.0, pitch)
+            self._add(key, label, note, MARKS + depth * pitch, 24.0, pitch)
+
+    def _clients(self) -> dict[Key, list[int]]:
+        """Who speaks, hears or is concerned in what is shown, with their connections; who came first stands first."""
+        seen: dict[Key, list[int]] = {}
+        shown: set[Key] = set()
+        for index, event in enumerate(self._run.events):
+            if event.connection or event.task:
+                key: Key = self.client(event.connection) if event.connection else ("task", event.task)
+                numbers = seen.setdefault(key, [])
+                if event.connection and event.connection not in numbers:
+                    numbers.append(event.connection)
+                if index >= self._run.first:
+                    shown.add(key)
+        return {key: numbers for key, numbers in seen.items() if key in shown}
 
     def _add_exchanges(self) -> None:
         for journey in self._run.journeys.all:
@@ -123,16 +135,19 @@ class Lanes:
         stays = list(self.stays())
         for place in self._run.queues:
             inside = [stay for _, stay in stays if stay.queue == place]
-            most = self._spread(inside, MOST_TRACKS)
-            pitch = min(BAR_PITCH, BARS_HEIGHT / max(most, 1))
-            height = max(34.0, 2 * PAD + most * pitch)
-            self._add(("queue", place), place.name, _where(place, "queue"), height, height / 2, pitch)
+            most = self._spread(inside)
+            depth = min(most, MOST_TRACKS)
+            pitch = min(BAR_PITCH, BARS_HEIGHT / max(depth, 1))
+            height = max(34.0, 2 * PAD + depth * pitch)
+            note = _where(place, "queue") + (f", up to {most} messages" if most > MOST_TRACKS / 4 else "")
+            self._add(("queue", place), place.name, note, height, height / 2, pitch)
 
-    def _spread(self, things: Sequence[Hold | Stay], most: int) -> int:
-        """Give bars tracks so that they do not overlap; how many tracks that takes."""
+    def _spread(self, things: Sequence[Hold | Stay]) -> int:
+        """Give bars tracks so that they do not overlap, but for what is too much; how many it takes."""
         ordered: list[Hold | Stay] = sorted(things, key=lambda thing: self._columns.of(thing.since))
-        chosen = tracks([self.span(thing.since, thing.until) for thing in ordered], most)
-        self._track.update((id(thing), track) for thing, track in zip(ordered, chosen, strict=True))
+        chosen = tracks([self.span(thing.since, thing.until) for thing in ordered])
+        for thing, track in zip(ordered, chosen, strict=True):
+            self._track[id(thing)] = min(track, MOST_TRACKS - 1)
         return max(chosen, default=-1) + 1
 
 

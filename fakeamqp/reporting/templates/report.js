@@ -38,7 +38,7 @@
   function place(x, y) {
     const { width, height } = tip.getBoundingClientRect();
     tip.style.left = `${Math.max(8, Math.min(x + 14, innerWidth - width - 8))}px`;
-    tip.style.top = `${y + 20 + height > innerHeight ? y - height - 14 : y + 20}px`;
+    tip.style.top = `${y - height - 16 < 4 ? y + 22 : y - height - 16}px`;
   }
 
   function leave() {
@@ -56,8 +56,8 @@
       box.scrollLeft = x - (box.clientWidth - names) / 2;
     }
     mark.scrollIntoView({ block: "nearest", inline: "nearest" });
-    const { left, bottom } = mark.getBoundingClientRect();
-    place(left, bottom - 14);
+    const { left, top } = mark.getBoundingClientRect();
+    place(left, top);
   }
 
   const alike = (mark) => marks.filter((each) =>
@@ -86,8 +86,8 @@
     const mark = event.target.closest(".mark");
     if (!mark?.matches(":focus-visible")) return;
     show(mark);
-    const { left, bottom } = mark.getBoundingClientRect();
-    place(left, bottom - 14);
+    const { left, top } = mark.getBoundingClientRect();
+    place(left, top);
   });
   box?.addEventListener("focusout", leave);
   box?.addEventListener("keydown", (event) => {
