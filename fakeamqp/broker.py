@@ -61,7 +61,7 @@ class Broker(SimulatedBroker):
 
         It shows the trace as lanes of tasks, connections and queues with every message's way, the topology, and a
         table of the events. `title` is its headline; of a longer trace the last `most_events` are shown. Needs
-        `fakeamqp[report]`; raises Misuse without.
+        `fakeamqp[report]`; raises Misuse without, and for less than one event.
         """
         from fakeamqp.reporting.page import write_report
 

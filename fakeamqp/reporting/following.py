@@ -74,6 +74,8 @@ class Follower:
         """By connection: the task that made it."""
         self._channels: dict[tuple[int, int], ChannelState] = {}
         self._index = 0
+        self._arriving: Journey | None = None
+        """The message that was routed last."""
         self._cause: int | None = None
         """The method that the node is at work on."""
 
@@ -217,7 +219,9 @@ class Follower:
             self._dead_lettered(details, Place(vhost, details["queue"]))
         elif fate == fates.BACK:
             self._returns_from_disk(details, Place(vhost, details["queue"]))
-        elif fate in (watching.REFUSED, watching.UNDELIVERABLE):
+        elif fate == watching.REFUSED:
+            self._refused(Place(vhost, details["queue"]))
+        elif fate == watching.UNDELIVERABLE:
             self.places[self._index] = Place(vhost, details["queue"])
         elif details["queue"] is not None and fate != fates.KEPT:
             self._moves(event, fate, details, Place(vhost, details["queue"]))
@@ -232,6 +236,15 @@ class Follower:
             alike = self.journeys.labelled(label)
             journey = next((each for each in alike if not each.stays), None) or self.journeys.begin(label, None, 0)
         self._enter_all(journey, details)
+        self._arriving = journey
+
+    def _refused(self, queue: Place) -> None:
+        """A queue to which a message was routed just now does not take it; of dead letters it was never told."""
+        self.places[self._index] = queue
+        stay = None if self._arriving is None else self._arriving.stay_in(queue)
+        if self._arriving is not None and stay is not None and stay.until is None:
+            stay.end(stay.since, "refused, as the queue had no room")
+            self._concern(self._index, self._arriving)
 
     def _enter_all(self, journey: Journey, details: Any, source: Stay | None = None) -> None:
         for name in details["queues"]:
@@ -247,6 +260,7 @@ class Follower:
     def _dead_lettered(self, details: Any, queue: Place) -> None:
         journey, source = self._left(details, queue)
         self._enter_all(journey, details, source)
+        self._arriving = None
 
     def _returns_from_disk(self, details: Any, queue: Place) -> None:
         journey, source = self._left(details, queue)

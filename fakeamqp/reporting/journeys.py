@@ -121,9 +121,10 @@ class Journeys:
     def alike_inside(self, queue: Place, label: Label, properties: BasicProperties) -> list[tuple[Journey, Stay]]:
         """What a queue holds of a message: certainly this one, or whatever looks the same, in order.
 
-        Properties may differ where the queue itself has added a header.
+        Properties may differ where the queue itself has added a header, or has left one out (3.10's streams, x-death).
         """
-        found = [pair for pair in self.inside(queue) if pair[0].label == label]
+        inside = [pair for pair in self.inside(queue) if pair[0].body == label[-1]]
+        found = [pair for pair in inside if pair[0].label == label] or inside
         same = [pair for pair in found if pair[1].properties is properties]
         return same or [pair for pair in found if pair[1].properties == properties] or found
 

@@ -37,7 +37,9 @@ def write_report(
 
 
 def page(broker: SimulatedBroker, *, title: str = "", most_events: int = MOST_EVENTS) -> str:
-    """The page's HTML. Raises Misuse where Jinja2 is missing."""
+    """The page's HTML. Raises Misuse where Jinja2 is missing, and for less than one event."""
+    if most_events < 1:
+        raise Misuse(f"most_events={most_events!r}: show one event at least")
     try:
         import jinja2
     except ImportError:

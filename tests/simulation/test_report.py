@@ -196,6 +196,16 @@ def test_a_dead_letter_is_the_same_message_in_the_next_queue(broker: Broker, cha
     assert [seam.text for seam in report.all("g", "seam")] == ["+5 s", "+5 s"]
 
 
+def test_a_queue_without_room_does_not_have_what_it_refuses(broker: Broker, connect: Connect) -> None:
+    channel = connect().channel()
+    channel.queue_declare("small", arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+    for body in (b"one", b"two"):
+        channel.basic_publish("", "small", body)
+    report = read_report(broker)
+    assert bars(report, "ready") == ["Message 1 “one” waits in small"]
+    assert "is refused by 'small', which has no room for it" in journey(report, 2)[-1]
+
+
 def test_a_message_that_leads_nowhere_comes_back(broker: Broker, channel: BlockingChannel) -> None:
     channel.basic_publish("", "nowhere", b"one", mandatory=True)
     channel.connection.process_data_events(0)
@@ -293,6 +303,11 @@ def test_of_a_long_run_the_last_events_are_shown(broker: Broker, channel: Blocki
     assert journey(report, 50)
     assert not journey(report, 1)
     assert len(bars(report, "ready")) == 50  # those that wait since before, too
+
+
+def test_no_event_at_all_is_no_report(broker: Broker, tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match="most_events=0: show one event at least"):
+        broker.write_report(tmp_path / "run.html", most_events=0)
 
 
 def test_marks_do_not_overlap_unless_the_same_befalls_many_messages(broker: Broker, channel: BlockingChannel) -> None:
