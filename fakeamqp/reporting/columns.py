@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 LEFT = 22.0
-WIDTH = 1150.0
+WIDTH = 1060.0
 """How wide a timeline would like to be, pixels."""
 NARROWEST, WIDEST = 20.0, 40.0
 SEAM = 50.0
@@ -73,7 +73,7 @@ class Columns:
 def duration(span_us: int) -> str:
     """A span of time, as short as it is exact enough."""
     seconds = span_us / 1e6
-    if seconds < 0.1:
+    if 0 < seconds < 0.1:
         return f"{seconds * 1000:.3g} ms"
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:

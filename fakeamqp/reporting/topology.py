@@ -15,8 +15,8 @@ from fakeamqp.simulation.snapshots import BindingSnapshot, ConsumerSnapshot, Que
 
 BoxKey: TypeAlias = "tuple[str, str]"
 LINE, PAD, PORT, BETWEEN = 17.0, 8.0, 20.0, 16.0
-WIDTHS = {"publisher": 150.0, "exchange": 180.0, "queue": 250.0, "consumer": 200.0}
-BEFORE = {"publisher": 0.0, "exchange": 90.0, "queue": 210.0, "consumer": 60.0}
+WIDTHS = {"publisher": 130.0, "exchange": 165.0, "queue": 225.0, "consumer": 180.0}
+BEFORE = {"publisher": 0.0, "exchange": 85.0, "queue": 175.0, "consumer": 45.0}
 """Room for lines and their labels before a column, pixels; between exchanges as before queues."""
 LONGEST = {"exchange": 26, "queue": 26, "publisher": 12, "consumer": 12}
 """Characters that fit into that room."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,14 @@ def test_without_the_option_nothing_is_written(pytester: pytest.Pytester) -> Non
     result.assert_outcomes(failed=4, passed=1)
     assert not list(pytester.path.rglob("*.html"))
     result.stdout.no_fnmatch_line("*fakeamqp's report*")
+
+
+def test_the_example_of_the_document_writes_its_page(pytester: pytest.Pytester) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+    pytester.makepyfile(example)
+    pytester.runpytest().assert_outcomes(passed=1)
+    assert "<h1>Orders</h1>" in (pytester.path / "orders.html").read_text(encoding="utf-8")
 
 
 def test_without_jinja_the_option_says_what_to_install(
