@@ -12,6 +12,7 @@ from typing import TypeAlias
 from fakeamqp.reporting.journeys import Place
 from fakeamqp.reporting.run import Run
 from fakeamqp.simulation.snapshots import BindingSnapshot, ConsumerSnapshot, QueueSnapshot, VirtualHostSnapshot
+from fakeamqp.spec.methods import BasicConsume, BasicConsumeOk
 
 BoxKey: TypeAlias = "tuple[str, str]"
 LINE, PAD, PORT, BETWEEN = 17.0, 8.0, 20.0, 16.0
@@ -71,7 +72,7 @@ class Topology:
         self._add_exchanges(vhost, {exchange for _, exchange in published})
         self._add_bindings(vhost.bindings)
         self._add_publishers(published)
-        self._add_queues(vhost)
+        self._add_queues(vhost, _subscribers(run))
         self._add_default_bindings(run, vhost)
         self._arrange()
 
@@ -81,10 +82,10 @@ class Topology:
         for name, exchange in vhost.exchanges.items():
             if name in used or name in bound or not (name == "" or name.startswith("amq.")):
                 traits = _traits(exchange, "durable", "auto_delete", "internal") if name else []
-                notes = ["routes by name of queue"] if not name else [", ".join([exchange.type, *traits])]
-                self.boxes["exchange", name] = Box("exchange", name or "(default exchange)", notes)
+                notes = ["routes by queue name"] if not name else [", ".join([exchange.type, *traits])]
+                self.boxes["exchange", name] = Box("exchange", name or "default exchange", notes)
 
-    def _add_queues(self, vhost: VirtualHostSnapshot) -> None:
+    def _add_queues(self, vhost: VirtualHostSnapshot, subscribers: dict[str, set[str]]) -> None:
         sources = [key for key in self.boxes if key[0] == "exchange"]
 
         def rank(queue: QueueSnapshot) -> float:
@@ -96,7 +97,9 @@ class Topology:
         for queue in sorted(vhost.queues.values(), key=rank):
             for number, consumer in enumerate(queue.consumers):
                 key = ("consumer", f"{queue.name}\0{number}")
-                self.boxes[key] = Box("consumer", consumer.tag, [_holds(consumer)])
+                whose = subscribers.get(consumer.tag, set())
+                owner = [f"of {each}" for each in whose] if len(whose) == 1 else []
+                self.boxes[key] = Box("consumer", consumer.tag, [*owner, _holds(consumer)])
                 self.lines.append(Line(("queue", queue.name), key, ""))
 
     def _add_bindings(self, bindings: tuple[BindingSnapshot, ...]) -> None:
@@ -196,6 +199,15 @@ def _publications(run: Run, vhost: str) -> Counter[tuple[str, str]]:
     for journey in run.journeys.all:
         if journey.published is not None and journey.exchange.vhost == vhost:
             found[run.subject(journey.published), journey.exchange.name] += 1
+    return found
+
+
+def _subscribers(run: Run) -> dict[str, set[str]]:
+    """By consumer tag: who has ever consumed with it."""
+    found: dict[str, set[str]] = {}
+    for index, event in enumerate(run.events):
+        if isinstance(event.method, BasicConsume | BasicConsumeOk):
+            found.setdefault(event.method.consumer_tag, set()).add(run.subject(index))
     return found
 
 

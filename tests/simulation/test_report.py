@@ -341,7 +341,7 @@ def test_the_topology_has_exchanges_bindings_queues_and_consumers(broker: Broker
     assert ["eu", "fanout"] in boxes
     assert ["connection 1"] in boxes
     assert ["orders", "2 ready, 1 unacknowledged", "classic, durable", "dead letters → eu"] in boxes
-    assert ["worker", "holds 1 of at most 1"] in boxes
+    assert ["worker", "of connection 1", "holds 1 of at most 1"] in boxes
     labels = [line.all("text")[0].own_text for line in picture.all("g", "line") if line.all("text")]
     assert sorted(labels) == ["3 sent", "eu.#", "order.*"]
 
