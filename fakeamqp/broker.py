@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -54,6 +55,17 @@ class Broker(SimulatedBroker):
         from fakeamqp.clients.blocking import connect
 
         return connect(self, parameters)
+
+    def write_report(self, path: str | os.PathLike[str], *, title: str = "", most_events: int = 2000) -> None:
+        """Write what has happened so far as one HTML file for a browser, which needs nothing else.
+
+        It shows the trace as lanes of tasks, connections and queues with every message's way, the topology, and a
+        table of the events. `title` is its headline; of a longer trace the last `most_events` are shown. Needs
+        `fakeamqp[report]`; raises Misuse without, and for less than one event.
+        """
+        from fakeamqp.reporting.page import write_report
+
+        write_report(self, path, title=title, most_events=most_events)
 
     def __enter__(self) -> Broker:
         """Redirect pika. Raises Misuse while it is redirected already."""

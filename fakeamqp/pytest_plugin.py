@@ -5,7 +5,11 @@ Nothing else of fakeamqp is imported before a test asks for a fixture.
 
 from __future__ import annotations
 
+import importlib.util
+import re
+import zlib
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,18 +31,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--amqp-seed", type=int, help="seed of every amqp_broker whose test does not name one")
     group.addoption("--amqp-version", help="RabbitMQ version of every amqp_broker whose test does not name one")
     group.addoption("--amqp-replay", metavar="RUN", help="explore this one run, as a counterexample has printed it")
+    group.addoption("--amqp-report", metavar="DIR", help="write an HTML report of each failed test's amqp_broker there")
     parser.addini("amqp_seed", "seed of every amqp_broker (default: 0)")
     parser.addini("amqp_version", 'RabbitMQ version of every amqp_broker: "3.10" or "4.0" (default)')
     parser.addini("amqp_vhosts", "virtual hosts of every amqp_broker, besides /", type="args")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, and the run that is to be replayed."""
+    """Make the marker known, the run that is to be replayed, and a place for reports."""
     config.addinivalue_line("markers", MARKER)
     if config.getoption("amqp_replay"):
         from fakeamqp.exploration.explore import replay_token
 
         replay_token[:] = [config.getoption("amqp_replay")]
+    if config.getoption("amqp_report") is not None:
+        if importlib.util.find_spec("jinja2") is None:
+            raise pytest.UsageError("--amqp-report needs Jinja2: pip install 'fakeamqp[report]'")
+        Path(config.getoption("amqp_report")).mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture
@@ -100,4 +109,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         from fakeamqp.simulation.report import report
 
         made.sections.append(("fakeamqp", report(broker)))
+        directory = item.config.getoption("amqp_report")
+        if directory is not None:
+            made.sections.append(("fakeamqp's report", str(_write_report(broker, Path(directory), item.nodeid))))
     return made
+
+
+def _write_report(broker: Broker, directory: Path, test: str) -> Path:
+    """Write a broker's report; names the file after the test, and tells tests apart whose names look alike there."""
+    readable = re.sub(r"[^\w.-]+", "-", test).strip("-")[:120]
+    path = directory / f"{readable}-{zlib.crc32(test.encode()):08x}.html"
+    broker.write_report(path, title=test)
+    return path
