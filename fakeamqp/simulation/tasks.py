@@ -29,6 +29,11 @@ SCHEDULE = "schedule"
 """The stream of choices who goes next."""
 RESTART_AFTER_SECONDS = 1.0
 """How long a supervisor waits before it starts a program again that has failed."""
+PATIENCE = 100
+"""How often a dead program may catch TaskKilled and go on, before it is left where it is for ever."""
+
+_abandoned: list[Any] = []
+"""Greenlets of dead programs that caught TaskKilled again and again; kept, as to free them is to let them go on."""
 
 
 class TaskKilled(greenlet.GreenletExit):
@@ -82,9 +87,11 @@ class Ending:
 
     def is_ready(self) -> bool:
         """Whether what was waited for is there."""
-        if self._limit_us is not None and self._broker.clock.now_us >= self._limit_us:
-            return True
-        return self._until is not None and bool(self._until())
+        return self.is_too_late() or (self._until is not None and bool(self._until()))
+
+    def is_too_late(self) -> bool:
+        """Whether the latest time has come."""
+        return self._limit_us is not None and self._broker.clock.now_us >= self._limit_us
 
     @property
     def ends_when_quiet(self) -> bool:
@@ -109,8 +116,6 @@ class Seat:
         self.stalled_until_us = 0
         self.error: BaseException | None = None
         """What it is to raise when it goes on."""
-        self.streams: list[Stream] = []
-        """Its connections."""
 
     def is_ready(self, now_us: int) -> bool:
         """Whether it could go on now."""
@@ -169,8 +174,7 @@ class Task(Seat):
 
     def restart(self) -> None:
         """Start the program again from its beginning; kills it first if it runs."""
-        self._scheduler.kill(self)
-        self._scheduler.start(self)
+        self._scheduler.restart(self)
 
     def stall(self, seconds: float) -> None:
         """The program does nothing for so many virtual seconds, connected or not, as if it computed."""
@@ -191,8 +195,13 @@ class Scheduler:
         self.tasks: list[Task] = []
         self.on_step: Callable[[int, Task, Stream | None], None] | None = None
         """Called at each step, with its number; may break things."""
+        self._steps_before = 0
+        """How many steps there were when the test itself last went on."""
+        self._unwinding: list[Any] = []
+        """Greenlets of programs that were killed and are about to end; control goes back to whoever killed them."""
+        self._is_asking = False
+        """Whether the test's `until` is being asked."""
         self._thread = threading.get_ident()
-        self._hub = greenlet.greenlet(self._serve)
 
     def is_here(self) -> bool:
         """Whether this thread is the one where tasks live."""
@@ -229,25 +238,47 @@ class Scheduler:
     def start(self, task: Task) -> None:
         """A task begins, or begins anew."""
         task.is_alive = True
-        task.waiter = task.error = None
+        task.waiter = task.error = task.result = None
         task.stalled_until_us = 0
         task.starts += 1
-        task.greenlet = greenlet.greenlet(lambda: self._run(task), self._hub)
+        task.greenlet = greenlet.greenlet(lambda *_: self._run(task), self.main.greenlet)
         self._note(task, "starts" if task.starts == 1 else "starts again")
+        if task.starts > self.max_steps:
+            self.interrupt(Livelock(f"{task.name} fails and is started again and again, {self.max_steps} times by now"))
 
     def _run(self, task: Task) -> None:
+        here = greenlet.getcurrent()
         try:
-            task.result = task.function(*task.args, **task.kwargs)
-        except greenlet.GreenletExit:
-            return  # whoever killed it has seen to the rest
+            self._live(task)
+        finally:
+            if here not in self._unwinding:
+                self.current = self._next()
+                here.parent = self.current.greenlet  # that is where control goes when this greenlet ends
+
+    def _live(self, task: Task) -> None:
+        """From the program's beginning to its end. Of one that was killed it does not matter how it ends."""
+        here = greenlet.getcurrent()
+        try:
+            result = task.function(*task.args, **task.kwargs)
         except Exception as exception:
-            self._failed(task, exception)
+            if self._is_life_of(task, here):
+                self._failed(task, exception)
+        except greenlet.GreenletExit:
+            if self._is_life_of(task, here):
+                self._end(task)
         except BaseException as interrupt:
             self.interrupt(interrupt)
-            self._end(task)
+            if self._is_life_of(task, here):
+                self._end(task)
         else:
-            self._note(task, "is through")
-            self._end(task)
+            if self._is_life_of(task, here):
+                task.result = result
+                self._note(task, "is through")
+                self._end(task)
+
+    @staticmethod
+    def _is_life_of(task: Seat, here: Any) -> bool:
+        return task.is_alive and task.greenlet is here
 
     def _failed(self, task: Task, exception: Exception) -> None:
         task.exception = exception
@@ -262,7 +293,7 @@ class Scheduler:
         starts = task.starts
 
         def start() -> None:
-            if task.starts == starts and not task.is_alive:
+            if task.starts == starts and not task.is_alive and task in self.tasks:
                 self.start(task)
 
         self.broker.later(after_us / 1e6, start)
@@ -271,23 +302,44 @@ class Scheduler:
         """A process is over: its sockets close."""
         task.is_alive = False
         task.waiter = None
-        streams, task.streams = task.streams, []
-        for stream in streams:
+        for stream in self.streams_of(task):
             stream.close()
             stream.break_off()
 
+    def streams_of(self, task: Task) -> list[Stream]:
+        """A task's connections, oldest first."""
+        return [stream for stream in self.broker.open_streams() if stream.owner == task.name]
+
     def kill(self, task: Task) -> None:
         """See `Task.kill`."""
+        self._refuse_the_dead(self.current)
         if not task.is_alive:
             return
         self._note(task, "dies")
         self._end(task)
-        here = greenlet.getcurrent()
-        if task.greenlet is here:
+        if task.greenlet is greenlet.getcurrent():
             raise TaskKilled
         if task.greenlet:  # it has begun and is not over
-            task.greenlet.parent = here
-            task.greenlet.throw(TaskKilled)
+            self._unwind(task)
+
+    def _unwind(self, task: Task) -> None:
+        """A dead program's code comes to its end: what it still wants of the broker is refused, then we go on here."""
+        ending = task.greenlet
+        ending.parent = greenlet.getcurrent()
+        before, self.current = self.current, task
+        self._unwinding.append(ending)
+        try:
+            ending.throw(TaskKilled)
+        finally:
+            self._unwinding.remove(ending)
+            self.current = before
+
+    def restart(self, task: Task) -> None:
+        """See `Task.restart`."""
+        if task is self.current:
+            self._start_later(task, 0)
+        self.kill(task)
+        self.start(task)
 
     def interrupt(self, error: BaseException) -> None:
         """Have the test raise something as soon as the task that runs gives way; the first of several counts."""
@@ -295,18 +347,19 @@ class Scheduler:
 
     def fall(self, task: Task) -> None:
         """A task is killed by a fault; its supervisor, if it has one, starts it again."""
-        if task.restart_us is not None:
+        if task.restart_us is not None and task.is_alive:
             self._start_later(task, task.restart_us)
         self.kill(task)
 
     def close(self) -> None:
-        """Kill all that is alive."""
+        """Kill all that is alive, and forget all tasks."""
         for task in self.tasks:
             self.kill(task)
+        self.tasks.clear()
+        self.main.error = None
 
     def adopt(self, stream: Stream) -> None:
         """Whoever runs has made a connection."""
-        self.current.streams.append(stream)
         if self.current is not self.main:
             stream.owner = self.current.name
 
@@ -353,9 +406,12 @@ class Scheduler:
         """See `Broker.run`."""
         if self.current is not self.main:
             raise Misuse("run() is for the test; a task runs by itself")
+        if until is not None and not callable(until):
+            raise Misuse(f"until= takes a function that tells whether to stop, not {until!r}")
         limit_us = None if seconds is None else self.broker.clock.now_us + to_us(seconds)
-        self.give_way(Ending(self.broker, until, limit_us))
-        if until is not None and not until():
+        ending = Ending(self.broker, until, limit_us)
+        self.give_way(ending)
+        if until is not None and ending.is_too_late() and not until():
             raise Deadlock(f"after {seconds:g} virtual seconds, what run() was to wait for was still not true")
 
     def give_way(self, waiter: Waiter | Ending | None, stream: Stream | None = None) -> None:
@@ -364,8 +420,12 @@ class Scheduler:
         seat = self.current
         if isinstance(seat, Task):
             self._step(seat, stream)
+        elif self._is_asking:
+            raise Misuse("until= is asked between the steps of tasks: it may look at things, but not wait for any")
+        else:
+            self._steps_before = self.steps
         seat.waiter = waiter
-        chosen = self._choose()
+        chosen = self._next()
         if chosen is not seat:
             self.current = chosen
             chosen.greenlet.switch()
@@ -378,7 +438,7 @@ class Scheduler:
     def _step(self, task: Task, stream: Stream | None) -> None:
         self._refuse_the_dead(task)
         self.steps += 1
-        if self.steps > self.max_steps:
+        if self.steps - self._steps_before > self.max_steps:
             self.interrupt(
                 Livelock(
                     f"no end is in sight after {self.max_steps} steps; the programs go on and on (if they should: "
@@ -393,16 +453,31 @@ class Scheduler:
             self.on_step(self.steps, task, stream)
             self._refuse_the_dead(task)
 
-    @staticmethod
-    def _refuse_the_dead(seat: Seat) -> None:
-        if not seat.is_alive or seat.greenlet is not greenlet.getcurrent():
-            raise TaskKilled
+    def _refuse_the_dead(self, seat: Seat) -> None:
+        here: Any = greenlet.getcurrent()
+        if self._is_life_of(seat, here) or seat is self.main:
+            return
+        here.refusals = getattr(here, "refusals", 0) + 1
+        if here.refusals > PATIENCE:
+            self._abandon(here)
+        raise TaskKilled
 
-    def _serve(self, _: object) -> None:
-        """The hub: where control comes when a task is over."""
-        while True:
-            self.current = self._choose()
+    def _abandon(self, here: Any) -> None:
+        """A dead program catches whatever it is told and goes on: it is never to have its turn again."""
+        _abandoned.append(here)
+        if here in self._unwinding:
+            here.parent.switch()
+        else:
+            self.current = self._next()
             self.current.greenlet.switch()
+
+    def _next(self) -> Seat:
+        """Who goes next. What goes wrong while that is found out is for the test to hear of."""
+        try:
+            return self._choose()
+        except BaseException as error:
+            self.interrupt(error)
+            return self.main
 
     def _choose(self) -> Seat:
         """Who goes next. Lets time jump when nobody can go now."""
@@ -422,7 +497,14 @@ class Scheduler:
                 return self.main
 
     def _is_over(self) -> bool:
-        return isinstance(self.main.waiter, Ending) and self.main.waiter.is_ready()
+        waiter = self.main.waiter
+        if not isinstance(waiter, Ending):
+            return False
+        before, self.current, self._is_asking = self.current, self.main, True
+        try:
+            return waiter.is_ready()
+        finally:
+            self.current, self._is_asking = before, False
 
     def _ready(self, now_us: int) -> list[Seat]:
         """Who could go on now: whoever runs first, then in the order of spawning, round and round."""
