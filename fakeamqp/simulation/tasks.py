@@ -512,7 +512,7 @@ class Scheduler:
         if self.current in seats:
             first = seats.index(self.current)
             seats = seats[first:] + seats[:first]
-        return [seat for seat in seats if seat.is_ready(now_us)]
+        return [seat for seat in seats if not isinstance(seat.waiter, Ending) and seat.is_ready(now_us)]
 
     def _jump(self) -> bool:
         """Nobody can go on now. Let time jump to where somebody can; False if that time never comes."""
