@@ -197,8 +197,6 @@ class Scheduler:
         """Called at each step, with its number; may break things."""
         self._steps_before = 0
         """How many steps there were when the test itself last went on."""
-        self._unwinding: list[Any] = []
-        """Greenlets of programs that were killed and are about to end; control goes back to whoever killed them."""
         self._is_asking = False
         """Whether the test's `until` is being asked."""
         self._thread = threading.get_ident()
@@ -241,22 +239,16 @@ class Scheduler:
         task.waiter = task.error = task.result = None
         task.stalled_until_us = 0
         task.starts += 1
-        task.greenlet = greenlet.greenlet(lambda *_: self._run(task), self.main.greenlet)
+        task.greenlet = greenlet.greenlet(lambda: self._run(task), self.main.greenlet)
         self._note(task, "starts" if task.starts == 1 else "starts again")
         if task.starts > self.max_steps:
             self.interrupt(Livelock(f"{task.name} fails and is started again and again, {self.max_steps} times by now"))
 
     def _run(self, task: Task) -> None:
-        here = greenlet.getcurrent()
-        try:
-            self._live(task)
-        finally:
-            if here not in self._unwinding:
-                self.current = self._next()
-                here.parent = self.current.greenlet  # that is where control goes when this greenlet ends
+        """From the program's beginning to its end. Of one that was killed it does not matter how it ends.
 
-    def _live(self, task: Task) -> None:
-        """From the program's beginning to its end. Of one that was killed it does not matter how it ends."""
+        Then control goes to the greenlet's parent: the test's, which chooses who goes next, or whoever has killed it.
+        """
         here = greenlet.getcurrent()
         try:
             result = task.function(*task.args, **task.kwargs)
@@ -327,11 +319,9 @@ class Scheduler:
         ending = task.greenlet
         ending.parent = greenlet.getcurrent()
         before, self.current = self.current, task
-        self._unwinding.append(ending)
         try:
             ending.throw(TaskKilled)
         finally:
-            self._unwinding.remove(ending)
             self.current = before
 
     def restart(self, task: Task) -> None:
@@ -426,9 +416,11 @@ class Scheduler:
             self._steps_before = self.steps
         seat.waiter = waiter
         chosen = self._next()
-        if chosen is not seat:
+        while chosen is not seat:
             self.current = chosen
             chosen.greenlet.switch()
+            chosen = seat if self.current is seat else self._next()  # the latter in the test, when a task is over
+        self.current = seat
         seat.waiter = None
         if seat.error is not None:
             error, seat.error = seat.error, None
@@ -459,17 +451,9 @@ class Scheduler:
             return
         here.refusals = getattr(here, "refusals", 0) + 1
         if here.refusals > PATIENCE:
-            self._abandon(here)
+            _abandoned.append(here)
+            here.parent.switch()  # for ever
         raise TaskKilled
-
-    def _abandon(self, here: Any) -> None:
-        """A dead program catches whatever it is told and goes on: it is never to have its turn again."""
-        _abandoned.append(here)
-        if here in self._unwinding:
-            here.parent.switch()
-        else:
-            self.current = self._next()
-            self.current.greenlet.switch()
 
     def _next(self) -> Seat:
         """Who goes next. What goes wrong while that is found out is for the test to hear of."""
