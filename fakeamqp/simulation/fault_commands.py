@@ -167,6 +167,9 @@ class FaultCommands:
         for each in due:
             task = self._task(stream.owner or None)
             perform(self._broker, each.fault, Target(task, stream, channel_number, method))
+        scheduler = self._broker.scheduler
+        if due and scheduler is not None and scheduler.is_here():
+            scheduler.sit_out()
 
     @staticmethod
     def _is_due(waiting: Waiting) -> bool:

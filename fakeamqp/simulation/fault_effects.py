@@ -15,6 +15,7 @@ from fakeamqp.spec.methods import BasicCancel, Method
 
 if TYPE_CHECKING:
     from fakeamqp.node.channels import Channel
+    from fakeamqp.node.node import Node
     from fakeamqp.simulation.broker import SimulatedBroker
     from fakeamqp.simulation.network import Stream
     from fakeamqp.simulation.tasks import Task
@@ -33,8 +34,7 @@ class Target(NamedTuple):
 
 def perform(broker: SimulatedBroker, fault: Fault, target: Target) -> None:
     """Let a fault strike."""
-    with broker.lock:
-        words = EFFECTS[fault.kind](broker, fault, target)
+    words = EFFECTS[fault.kind](broker, fault, target)
     if words:
         name = target.task.name if target.task is not None and fault.kind in OF_A_TASK else ""
         note(broker, fault, name, words)
@@ -94,34 +94,41 @@ def _alarm(broker: SimulatedBroker, fault: Fault, target: Target) -> str:
 
 
 def _close_channel(broker: SimulatedBroker, fault: Fault, target: Target) -> str:
-    node = broker.node
+    node = _node_now(broker)
     channels = [] if node is None else _channels(broker, target)
     if node is None or not channels:
         return ""
     error = SoftError(fault.code, fault.text)
-    node.advance(broker.clock.now_us)
-    for channel in channels:
-        sessions.close_channel(node, channel, error, target.method if fault.before else None)
-    node.finish_turn()
-    broker.notify()
+    with broker.lock:
+        for channel in channels:
+            sessions.close_channel(node, channel, error, target.method if fault.before else None)
+        node.finish_turn()
+        broker.notify()
     numbers = ", ".join(str(channel.number) for channel in channels)
     return f"the node closes channel {numbers}{_of(target)} with {fault.reply}"
 
 
 def _cancel_consumer(broker: SimulatedBroker, fault: Fault, target: Target) -> str:
-    node = broker.node
+    node = _node_now(broker)
     consumers = [] if node is None else _consumers(broker, fault, target)
     if node is None or not consumers:
         return ""
-    node.advance(broker.clock.now_us)
-    for consumer in consumers:
-        remove_consumer(node, consumer)
-        if consumer.channel.connection.can("consumer_cancel_notify"):
-            consumer.channel.send(BasicCancel(consumer.tag, True))
-    node.finish_turn()
-    broker.notify()
+    with broker.lock:
+        for consumer in consumers:
+            remove_consumer(node, consumer)
+            if consumer.channel.connection.can("consumer_cancel_notify"):
+                consumer.channel.send(BasicCancel(consumer.tag, True))
+        node.finish_turn()
+        broker.notify()
     queues = ", ".join(dict.fromkeys(repr(consumer.queue.name) for consumer in consumers))
     return f"the node cancels consumers of {queues}{_of(target)}"
+
+
+def _node_now(broker: SimulatedBroker) -> Node | None:
+    """The node, having done all that it wanted to do by now."""
+    if broker.node is not None:
+        broker.node.advance(broker.clock.now_us)
+    return broker.node
 
 
 def _of(target: Target) -> str:

@@ -387,6 +387,11 @@ class Scheduler:
             else:
                 self._refuse_the_dead(self.current)
 
+    def sit_out(self) -> None:
+        """Whoever runs, and was stalled just now, goes on when that is over."""
+        if self.current.stalled_until_us > self.broker.clock.now_us:
+            self.give_way(None)
+
     def sleep(self, seconds: float) -> None:
         """A program sleeps in virtual time."""
         until_us = self.broker.clock.now_us + to_us(seconds)

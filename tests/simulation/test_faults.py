@@ -99,8 +99,12 @@ def test_nack_of_the_third_publish_of_a_task(broker: Broker) -> None:
 
 
 def test_nack_from_a_step_on(broker: Broker) -> None:
-    broker.faults.nack(at=5)
+    broker.spawn(publish_safely, b"one", b"two", b"three", name="first")
+    broker.run()
+    first_steps = broker.steps
+    broker.faults.nack(at=first_steps + first_steps // 2)
     broker.spawn(publish_safely, b"one", b"two", b"three", name="publisher")
+    assert [fault.at for fault in broker.faults.plan] == [first_steps + first_steps // 2]
     with pytest.raises(NackError):
         broker.run()
     assert told(broker) == ["the node: refuses publisher's b'two'"]
@@ -175,7 +179,8 @@ def test_a_channel_is_closed_for_no_reason(broker: Broker, channel: BlockingChan
     assert len(told(broker)) == 1
 
 
-def test_the_channels_of_one_task_are_closed(broker: Broker, channel: BlockingChannel) -> None:
+def test_the_channels_of_one_task_are_closed(broker: Broker, connection: pika.BlockingConnection) -> None:
+    channel = connection.channel()
     broker.spawn(consume, [], name="worker")
     broker.run()
     broker.faults.close_channel(task="worker", code=405, text="gone")
@@ -292,7 +297,8 @@ def test_two_deliveries_change_places(broker: Broker, channel: BlockingChannel, 
     broker.faults.reorder()
     channel.basic_qos(prefetch_count=prefetch_count)
     channel.basic_consume("orders", take)
-    channel.connection.process_data_events()
+    while len(found) < 3:
+        channel.connection.process_data_events(time_limit=None)
     assert found == [(b"two", 1, False), (b"one", 2, False), (b"three", 3, False)]
     assert (bodies(broker), broker.vhost().queue("orders").unacked) == ([], ())
     assert told(broker) == ["the node: delivers b'two' to the test before b'one'"]
@@ -368,11 +374,14 @@ def test_whether_an_ack_was_heard_nobody_knows(broker: Broker, moment: str, agai
     assert told(broker) == ["the network: disconnect worker"]
 
 
-def test_a_disconnection_by_hand_strikes_everybody_or_one_task(broker: Broker, channel: BlockingChannel) -> None:
+def test_a_disconnection_by_hand_strikes_everybody_or_one_task(
+    broker: Broker, connection: pika.BlockingConnection
+) -> None:
+    channel = connection.channel()
     worker = broker.spawn(consume, [], name="worker", restart=True)
     broker.run()
     broker.faults.disconnect(task="worker")
-    broker.run(seconds=0)
+    broker.run(seconds=0.5)
     assert (channel.is_open, isinstance(worker.exception, AMQPConnectionError)) == (True, True)
     broker.run()
     broker.faults.disconnect()
@@ -500,10 +509,10 @@ def test_slow_answers_arrive_later_and_in_order(broker: Broker, channel: Blockin
 
 def test_a_timer_reads_nothing_that_is_still_under_way(broker: Broker, channel: BlockingChannel) -> None:
     found: list[float] = []
-    channel.basic_publish("", "orders", b"one")
     channel.basic_consume("orders", lambda *args: found.append(broker.now), auto_ack=True)
     channel.connection.call_later(2, lambda: None)
     broker.faults.slow(seconds=5)
+    channel.basic_publish("", "orders", b"one")
     channel.connection.sleep(10)
     assert found == [5]
 
@@ -736,5 +745,5 @@ def test_every_kind_may_be_drawn(kind: str) -> None:
         struck = [(event.details or {})["fault"] for event in outcome.trace if event.kind == "fault"]
         if struck:
             break
-    assert struck == [kind]
+    assert set(struck) == {kind}
     assert [fault.kind for fault in outcome.plan] == [kind]
