@@ -35,7 +35,8 @@ from fakeamqp.simulation.waiting import Loop
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.tasks import Scheduler, Task
+    from fakeamqp.simulation.scheduler import Scheduler
+    from fakeamqp.simulation.tasks import Task
 
 EVERYTHING = ".*"
 GUEST = "guest"
@@ -237,7 +238,7 @@ class SimulatedBroker(OperatorCommands, Questions):
     def _scheduler(self) -> Scheduler:
         if self.scheduler is None:
             try:
-                from fakeamqp.simulation.tasks import Scheduler
+                from fakeamqp.simulation.scheduler import Scheduler
             except ImportError:
                 raise Misuse("tasks need greenlets: pip install 'fakeamqp[simulation]'") from None
             self.scheduler = Scheduler(self, self.max_steps)
