@@ -142,7 +142,7 @@ class VirtualIOLoop(IOLoop):
 
     def has_work(self) -> bool:
         """Whether a timer may bring the program further."""
-        return self._timers.has_work()
+        return self._timers.has_work() or any(each.stream.is_missed_by_client() for each in self.transports)
 
     def readable_stream(self) -> Stream | None:
         """The stream where something has arrived, if there is one."""

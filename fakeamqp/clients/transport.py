@@ -89,7 +89,7 @@ class Transport(AbstractStreamTransport):
             connection.count_received(FRAME_OVERHEAD * len(frames))
             for each in frames:
                 connection._process_frame(each)
-        if self.stream.is_broken and not self._is_aborted:
+        if self.stream.is_broken and not (self.stream.is_withheld or self._is_aborted):
             error = ConnectionResetError(104, "Connection reset by peer")
             self._finish(lambda: self._protocol.connection_lost(error))
 
@@ -103,7 +103,8 @@ class Transport(AbstractStreamTransport):
             elif channel.consumer_tags:
                 waits.append(f"channel {number} waits for deliveries to {', '.join(channel.consumer_tags)}")
         name = self.stream.connection.name if self.stream.connection else "(not greeted)"
-        return f"connection {name}: {', '.join(waits) or 'waits for nothing in particular'}"
+        silence = ", through a network that carries nothing any more" if self.stream.is_silent else ""
+        return f"connection {name}: {', '.join(waits) or 'waits for nothing in particular'}{silence}"
 
     def _end_of_file(self) -> None:
         self._protocol.eof_received()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fakeamqp.broker import Broker
 from fakeamqp.simulation.chance import Choice, Chooser, RecordingChooser
-from fakeamqp.simulation.faults import Fault, Faults, Injector
+from fakeamqp.simulation.faults import Fault, Faults
+from fakeamqp.simulation.injection import Injector
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:

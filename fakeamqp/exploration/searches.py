@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from fakeamqp.exploration.runs import Outcome
 from fakeamqp.simulation.chance import Chooser, ReplayingChooser
-from fakeamqp.simulation.faults import DURATION, WHICH
+from fakeamqp.simulation.injection import DURATION, WHICH
 from fakeamqp.simulation.tasks import SCHEDULE
 from fakeamqp.spec.errors import Misuse
 

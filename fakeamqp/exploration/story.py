@@ -163,7 +163,7 @@ class _Narrator:
                     yield Line(event.at_us, event.task or THE_TEST, text)
             elif event.kind == FAULT:
                 if (event.details or {})["fault"] not in TOLD_BY_THEIR_EFFECT:
-                    yield Line(event.at_us, NETWORK, event.text, True)
+                    yield _fault_line(event)
             elif event.kind == TASK:
                 text = event.text.removeprefix(event.task).strip()
                 if text != "starts":  # what it does first tells
@@ -240,6 +240,13 @@ class _Narrator:
 def _body(body: Any) -> str:
     shown = bytes(body[:BODY_SHOWN])
     return f"{shown!r}{'...' if len(body) > BODY_SHOWN else ''}"
+
+
+def _fault_line(event: Event) -> Line:
+    for actor in (NODE, NETWORK):
+        if event.text.startswith(f"{actor} "):
+            return Line(event.at_us, actor, event.text.removeprefix(f"{actor} "), True)
+    return Line(event.at_us, NETWORK, event.text, True)
 
 
 def _both(sent: Callable[..., str], received: Callable[..., str]) -> Callable[[_Narrator, Event, Any], str]:

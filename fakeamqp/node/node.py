@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 
 from fakeamqp.node import consumer_timeout, erlang, events, firehose, sessions
@@ -160,10 +160,11 @@ class Node:
             self.finish_turn()
         self.now_us = max(self.now_us, to_us)
 
-    def keep_alive(self, until_us: int) -> None:
-        """Clients are alive and will have sent their heartbeats up to this time; so will the node."""
+    def keep_alive(self, until_us: int, cut_off: Collection[Connection] = ()) -> None:
+        """Clients, but for those cut off, will have sent their heartbeats up to this time; so will the node."""
         for connection in self.connections.values():
-            sessions.skip_heartbeats(self, connection, until_us)
+            if connection not in cut_off:
+                sessions.skip_heartbeats(self, connection, until_us)
 
     # -- turns --------------------------------------------------------------------------------------------------
 

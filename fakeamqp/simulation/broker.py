@@ -19,7 +19,7 @@ from fakeamqp.simulation.chance import UNIMPORTANT, Chooser, SeededChooser, gene
 from fakeamqp.simulation.clock import Clock, to_us
 from fakeamqp.simulation.custom_exchanges import RoutingFunction, matchings
 from fakeamqp.simulation.fates import tell_of_losses, watcher
-from fakeamqp.simulation.faults import FaultCommands
+from fakeamqp.simulation.fault_commands import FaultCommands
 from fakeamqp.simulation.network import Stream
 from fakeamqp.simulation.operating import EVERYTHING, GUEST, Definitions, OperatorCommands
 from fakeamqp.simulation.snapshots import (
@@ -35,7 +35,8 @@ from fakeamqp.simulation.waiting import Loop
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.tasks import Scheduler, Task
+    from fakeamqp.simulation.scheduler import Scheduler
+    from fakeamqp.simulation.tasks import Task
 
 
 class SimulatedBroker(OperatorCommands, Questions):
@@ -82,6 +83,8 @@ class SimulatedBroker(OperatorCommands, Questions):
         self._streams: dict[Stream, None] = {}
         self._listening: dict[Stream, None] = {}
         """Streams whose clients want to be told when something may have happened."""
+        self._silent: dict[Stream, None] = {}
+        """Streams where nothing arrives any more."""
         self._world = Timers()
         self._sleepers = 0
         self._refuses_until_us = 0
@@ -128,7 +131,8 @@ class SimulatedBroker(OperatorCommands, Questions):
         span_us = to_us(seconds)
         with self.lock:
             if self.node is not None:
-                self.node.keep_alive(self.clock.now_us + span_us)
+                cut_off = [stream.connection for stream in self._silent if stream.connection is not None]
+                self.node.keep_alive(self.clock.now_us + span_us, cut_off)
             self.move_clock(self.clock.now_us + span_us)
             self.notify()
 
@@ -163,8 +167,13 @@ class SimulatedBroker(OperatorCommands, Questions):
         return min(deadline_us, of_node_us)
 
     def has_work(self) -> bool:
-        """Whether timers of node or world may bring any program further. For doors."""
-        return self._world.has_work() or (self.node is not None and self.node.timers.has_work())
+        """Whether timers of node or world may bring any program further. For doors.
+
+        Heartbeats bring nobody further but where they are missed: then a connection ends.
+        """
+        if self._world.has_work() or (self.node is not None and self.node.timers.has_work()):
+            return True
+        return any(stream.is_missed_by_node() for stream in self._silent)
 
     def has_unsafe_records(self) -> bool:
         """Whether something is still on its way to the disk, and would be lost in a crash."""
@@ -226,7 +235,7 @@ class SimulatedBroker(OperatorCommands, Questions):
     def _scheduler(self) -> Scheduler:
         if self.scheduler is None:
             try:
-                from fakeamqp.simulation.tasks import Scheduler
+                from fakeamqp.simulation.scheduler import Scheduler
             except ImportError:
                 raise Misuse("tasks need greenlets: pip install 'fakeamqp[simulation]'") from None
             self.scheduler = Scheduler(self, self.max_steps)
@@ -350,6 +359,14 @@ class SimulatedBroker(OperatorCommands, Questions):
     def listen(self, stream: Stream) -> None:
         """From now on call a stream's `on_change`. For doors."""
         self._listening[stream] = None
+
+    def watch_silence(self, stream: Stream) -> None:
+        """Nothing arrives on this stream any more."""
+        self._silent[stream] = None
+
+    def forget_silence(self, stream: Stream) -> None:
+        """Things arrive again, or the stream has come to its end."""
+        self._silent.pop(stream, None)
 
     def forget_stream(self, stream: Stream) -> None:
         """A client has gone. For doors."""

@@ -25,12 +25,15 @@ class Stream:
     __slots__ = (
         "_broker",
         "_held_until_us",
+        "_is_closed",
         "_lock",
         "_node",
         "_trace",
+        "_under_way",
         "connection",
         "is_broken",
         "is_silent",
+        "is_withheld",
         "on_change",
         "owner",
     )
@@ -44,8 +47,14 @@ class Stream:
         """See `listen`."""
         self._held_until_us = 0
         """Until when the network keeps what is on its way to the client, microseconds."""
+        self._under_way: list[tuple[int, Method]] = []
+        """What the client has said since the stream fell silent, with channel numbers."""
+        self._is_closed = False
+        """Whether the client has closed its end."""
         self.is_silent = False
         """Whether nothing arrives any more, at either end, and neither knows."""
+        self.is_withheld = False
+        """Whether the client can read nothing now, whatever the node has said."""
         self.is_broken = False
         """Whether the peer is gone without a goodbye; what it said before can still be received."""
         self.connection: Connection | None = None
@@ -78,24 +87,32 @@ class Stream:
         scheduler = broker.scheduler
         if scheduler is not None and scheduler.is_here():
             scheduler.before_send(self)
-        if broker.faults.waiting:
-            broker.faults.before_send(self, method)
+        faults = broker.faults if broker.faults.waiting else None
+        if faults is not None:
+            faults.before_send(self, channel_number, method)
         with self._lock:
-            if connection is None or node is not broker.node or self.is_broken or self.is_silent:
+            if connection is None or node is not broker.node or self.is_broken:
+                return
+            if self.is_silent:
+                self._under_way.append((channel_number, method))
                 return
             now_us = broker.clock.now_us
             if self._trace is not None:
                 self._trace((now_us, SENT, connection.id, channel_number, method))
-            node.handle(connection, channel_number, method, now_us)
+            if faults is None:
+                node.handle(connection, channel_number, method, now_us)
+            else:
+                for each in faults.arriving(self, node, channel_number, method):
+                    node.handle(connection, channel_number, each, now_us)
             broker.notify()
-        if broker.faults.waiting:
-            broker.faults.after_send(self, method)
+        if faults is not None:
+            faults.after_send(self, channel_number, method)
         if scheduler is not None and type(method) in UNANSWERED and scheduler.is_here():
             scheduler.after_send(self)
 
     def is_readable(self) -> bool:
         """Whether `receive` has something to give, or the end is there."""
-        if self.is_silent or self._held_until_us > self._broker.clock.now_us:
+        if self.is_withheld:
             return False
         return self.is_broken or (self.connection is not None and bool(self.connection.outbox))
 
@@ -107,19 +124,24 @@ class Stream:
     def receive(self) -> tuple[int, Method] | None:
         """The next method, with its channel number; None if there is none now."""
         connection = self.connection
+        broker = self._broker
         with self._lock:
-            if connection is None or not connection.outbox:
+            if connection is None or self.is_withheld or not connection.outbox:
+                return None
+            if broker.faults.waiting and not broker.faults.let_through(self, connection.outbox):
                 return None
             channel_number, method = connection.outbox.popleft()
             if self._trace is not None:
-                self._trace((self._broker.clock.now_us, RECEIVED, connection.id, channel_number, method))
+                self._trace((broker.clock.now_us, RECEIVED, connection.id, channel_number, method))
             return channel_number, method
 
     def receive_all(self) -> list[tuple[int, Method]]:
         """Everything that can be received now, each method with its channel number, oldest first."""
         connection = self.connection
-        if connection is None:
+        if connection is None or self.is_withheld:
             return []
+        if self._broker.faults.waiting:
+            return list(iter(self.receive, None))
         with self._lock:
             arrived = list(connection.outbox)
             connection.outbox.clear()
@@ -133,27 +155,75 @@ class Stream:
         """Close this end; whatever had not been received is lost."""
         with self._lock:
             self._broker.forget_stream(self)
-            if self.connection is not None and self._node is self._broker.node:
-                self._node.disconnect(self.connection, self._broker.clock.now_us)
+            self._is_closed = True
+            self._take_leave()
             self._broker.notify()
+
+    def _take_leave(self) -> None:
+        """The node learns that the client is gone, unless it cannot."""
+        if self.connection is not None and self._node is self._broker.node and not self.is_silent:
+            self._node.disconnect(self.connection, self._broker.clock.now_us)
 
     def break_off(self) -> None:
         """The peer has died, or cannot be reached any more."""
         self.is_broken = True
 
+    def fall_silent(self) -> None:
+        """Nothing arrives any more at either end, and nobody is told."""
+        with self._lock:
+            self.is_silent = self.is_withheld = True
+            self._broker.watch_silence(self)
+
     def heal(self) -> None:
-        """What was silent is not any more; what was said meanwhile is lost, but for what still waits to be read."""
+        """What was silent is not any more. What was said meanwhile arrives, as TCP sends it again and again."""
+        with self._lock:
+            if not self.is_silent:
+                return
+            self._end_silence()
+            said, self._under_way = self._under_way, []
+            connection, now_us = self.connection, self._broker.clock.now_us
+            if connection is not None and self._node is self._broker.node and not self.is_broken:
+                for channel_number, method in said:
+                    if self._trace is not None:
+                        self._trace((now_us, SENT, connection.id, channel_number, method))
+                    self._node.handle(connection, channel_number, method, now_us)
+            if self._is_closed:
+                self._take_leave()
+            self._broker.notify()
+
+    def _end_silence(self) -> None:
         self.is_silent = False
+        self.is_withheld = self._held_until_us > self._broker.clock.now_us
+        self._broker.forget_silence(self)
+
+    def is_missed_by_node(self) -> bool:
+        """Whether the node will give this connection up as no heartbeats come."""
+        connection = self.connection
+        if connection is None or not connection.heartbeat_us or self._node is not self._broker.node:
+            return False
+        return connection.id in self._node.connections
+
+    def is_missed_by_client(self) -> bool:
+        """Whether the client will give this connection up, if it looks for heartbeats, as none come."""
+        return self.is_silent and self.connection is not None and self.connection.heartbeat_us > 0
 
     def hold_back(self, seconds: float) -> None:
         """What the node says reaches the client so much later."""
         broker = self._broker
         self._held_until_us = broker.clock.now_us + to_us(seconds)
-        broker.later(seconds, broker.notify)
+        self.is_withheld = True
+        broker.later(seconds, self._let_go)
+
+    def _let_go(self) -> None:
+        if self._held_until_us <= self._broker.clock.now_us and not self.is_silent:
+            with self._lock:
+                self.is_withheld = False
+                self._broker.notify()
 
     def lose(self) -> None:
         """The network fails: both ends see the connection break, and what is under way is lost."""
         with self._lock:
+            self._end_silence()
             self.close()
             if self.connection is not None:
                 self.connection.outbox.clear()

@@ -134,6 +134,13 @@ class TestHeartbeats:
         session.node.advance(100 * SECOND_US)
         assert session.connection.is_running
 
+    def test_a_client_that_is_cut_off_is_not_kept_alive(self) -> None:
+        node = make_node()
+        cut_off, other = Session(node, heartbeat=10), Session(node, heartbeat=10)
+        node.keep_alive(100 * SECOND_US, [cut_off.connection])
+        node.advance(100 * SECOND_US)
+        assert list(node.connections.values()) == [other.connection]
+
     def test_without_heartbeats_nobody_waits(self) -> None:
         assert Session(make_node()).node.next_deadline() is None
 

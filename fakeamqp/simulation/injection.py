@@ -1,0 +1,59 @@
+"""Faults that a search draws: at each step of the tasks, whether something goes wrong, and what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fakeamqp.simulation.fault_effects import Target, perform
+from fakeamqp.simulation.faults import OF_A_STREAM, OF_A_TASK, Fault, Faults
+
+if TYPE_CHECKING:
+    from fakeamqp.simulation.broker import SimulatedBroker
+    from fakeamqp.simulation.network import Stream
+    from fakeamqp.simulation.tasks import Task
+
+WHICH = "fault"
+"""The stream of choices whether something goes wrong, and what."""
+DURATION = "duration"
+"""The stream of choices for how long."""
+
+DURATIONS: dict[str, tuple[float, ...]] = {
+    "crash": (0.5, 3.0),
+    "stop": (0.5, 3.0),
+    "refuse": (0.5, 3.0),
+    "slow": (0.5, 5.0, 60.0),
+    "alarm": (1.0, 10.0, 60.0),
+    "stall": (1.0, 30.0, 2000.0),
+}
+"""How long what a search lets go wrong may last, in seconds; the longest stall outlives RabbitMQ's acknowledgement
+timeout of half an hour."""
+
+
+class Injector:
+    """Lets faults strike where the broker's chooser says so: at each step it draws whether, which and how."""
+
+    def __init__(self, broker: SimulatedBroker, faults: Faults) -> None:
+        self._broker = broker
+        self._left = {kind: int(getattr(faults, kind)) for kind in faults.kinds}
+        self._kinds = faults.kinds
+        self.struck: list[Fault] = []
+        """The plan that has come of it."""
+
+    def at_step(self, number: int, task: Task, stream: Stream | None) -> None:
+        """Tasks have come to a step: draw. The choice 0 is that nothing happens."""
+        if not any(self._left.values()):
+            return
+        choose = self._broker.choose
+        chosen = choose(WHICH, len(self._kinds) + 1)
+        if not chosen:
+            return
+        kind = self._kinds[chosen - 1]
+        needs_stream = kind in OF_A_STREAM
+        if not self._left[kind] or (needs_stream and stream is None):
+            return
+        self._left[kind] -= 1
+        durations = DURATIONS.get(kind)
+        seconds = durations[choose(DURATION, len(durations))] if durations else None
+        fault = Fault(kind, at=number, task=task.name if kind in OF_A_TASK else None, seconds=seconds)
+        self.struck.append(fault)
+        perform(self._broker, fault, Target(task, stream if needs_stream else None))
