@@ -1,0 +1,69 @@
+"""A subscriber's queue is exclusive, so that it ends with the connection: events that were in it are lost.
+
+Mended, the queue is durable and has a name: it waits for the subscriber to come back.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from pika.exceptions import UnroutableError
+
+from fakeamqp import Broker, Faults
+from tests.bugs.bug import Bug
+from tests.bugs.parts import PERSISTENT, connect
+
+
+def declare_exclusive(channel: Any) -> str:
+    return str(channel.queue_declare("", exclusive=True).method.queue)
+
+
+def declare_named(channel: Any) -> str:
+    return str(channel.queue_declare("invoicing", durable=True).method.queue)
+
+
+def subscriber(seen: list[bytes], declare: Any) -> None:
+    with connect() as connection:
+        channel = connection.channel()
+        queue = declare(channel)
+        channel.queue_bind(queue, "events")
+        for method, _properties, event in channel.consume(queue):
+            seen.append(event)
+            channel.basic_ack(method.delivery_tag)
+
+
+def publisher(event: bytes) -> None:
+    with connect() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        while True:
+            try:
+                channel.basic_publish("events", "", event, PERSISTENT, mandatory=True)
+            except UnroutableError:  # no subscriber yet
+                time.sleep(1)
+            else:
+                return
+
+
+def scenario(declare: Any, broker: Broker) -> list[bytes]:
+    seen: list[bytes] = []
+    with connect() as connection:
+        connection.channel().exchange_declare("events", "fanout", durable=True)
+    broker.spawn(publisher, b"shipped", restart=True)
+    broker.spawn(subscriber, seen, declare, restart=True)
+    return seen
+
+
+def the_event_is_seen(broker: Broker, seen: list[bytes]) -> None:
+    assert b"shipped" in seen
+
+
+BUG = Bug(
+    "exclusive queue lost by a reconnect",
+    buggy=partial(scenario, declare_exclusive),
+    mended=partial(scenario, declare_named),
+    invariant=the_event_is_seen,
+    faults=Faults(disconnect=1, kill=1),
+)

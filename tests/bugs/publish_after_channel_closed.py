@@ -1,0 +1,59 @@
+"""An audit record goes to an exchange that is not there yet, which closes the channel: the order after it is lost.
+
+Mended, the order has a channel of its own, and is told as placed when the broker has confirmed it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from fakeamqp import Broker, Faults
+from tests.bugs import parts
+from tests.bugs.bug import Bug
+from tests.bugs.parts import PERSISTENT, Shop, connect
+
+
+def place_on_one_channel(shop: Shop, order: bytes) -> None:
+    with connect() as connection:
+        channel = connection.channel()
+        channel.basic_publish("audit", "", b"somebody orders " + order)
+        channel.basic_publish("", "orders", order, PERSISTENT)
+    shop.placed.append(order)
+
+
+def place_on_two_channels(shop: Shop, order: bytes) -> None:
+    with connect() as connection:
+        connection.channel().basic_publish("audit", "", b"somebody orders " + order)
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish("", "orders", order, PERSISTENT, mandatory=True)
+    shop.placed.append(order)
+
+
+def auditor(audited: list[bytes]) -> None:
+    with connect() as connection:
+        channel = connection.channel()
+        channel.exchange_declare("audit", "fanout")
+        queue = channel.queue_declare("", exclusive=True).method.queue
+        channel.queue_bind(queue, "audit")
+        for _method, _properties, record in channel.consume(queue, auto_ack=True):
+            audited.append(record)
+
+
+def scenario(place: Any, broker: Broker) -> Shop:
+    shop = Shop()
+    parts.declare_orders()
+    broker.spawn(place, shop, b"order 1", name="customer", restart=True)
+    broker.spawn(auditor, [], restart=True)
+    broker.spawn(parts.shipping_worker, shop, restart=True)
+    return shop
+
+
+BUG = Bug(
+    "publish after the channel was closed",
+    buggy=partial(scenario, place_on_one_channel),
+    mended=partial(scenario, place_on_two_channels),
+    invariant=parts.every_placed_order_is_shipped,
+    faults=Faults(kill=1),
+)

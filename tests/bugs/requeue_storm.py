@@ -1,0 +1,77 @@
+"""A payment comes before the order it is for, and is requeued: to the head of the queue, from where it comes again.
+
+Mended, it goes to a queue where messages stay for a second, after which they are dead-lettered back to the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from fakeamqp import Broker, Faults
+from tests.bugs import parts
+from tests.bugs.bug import Bug
+from tests.bugs.parts import PERSISTENT, connect
+
+
+@dataclass
+class Books:
+    ordered: set[bytes] = field(default_factory=set)
+    paid: set[bytes] = field(default_factory=set)
+
+
+def requeue(channel: Any, method: Any, event: bytes) -> None:
+    channel.basic_nack(method.delivery_tag, requeue=True)
+
+
+def retry_later(channel: Any, method: Any, event: bytes) -> None:
+    channel.basic_publish("", "events.wait", event, PERSISTENT, mandatory=True)
+    channel.basic_ack(method.delivery_tag)
+
+
+def worker(books: Books, postpone: Any) -> None:
+    def on_event(channel: Any, method: Any, properties: Any, event: bytes) -> None:
+        kind, order = event.split()
+        if kind == b"ordered":
+            books.ordered.add(order)
+        elif order in books.ordered:
+            books.paid.add(order)
+        else:
+            postpone(channel, method, event)
+            return
+        channel.basic_ack(method.delivery_tag)
+
+    with connect() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_qos(prefetch_count=1)
+        channel.basic_consume("events", on_event)
+        channel.start_consuming()
+
+
+def scenario(postpone: Any, broker: Broker) -> Books:
+    books = Books()
+    with connect() as connection:
+        channel = connection.channel()
+        channel.queue_declare("events", durable=True)
+        back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "events"}
+        channel.queue_declare("events.wait", durable=True, arguments={"x-message-ttl": 1000, **back})
+        for event in (b"paid 17", b"ordered 17"):
+            channel.basic_publish("", "events", event, PERSISTENT)
+    broker.spawn(worker, books, postpone, restart=True)
+    return books
+
+
+def every_payment_is_booked(broker: Broker, books: Books) -> None:
+    assert books.paid == {b"17"}
+
+
+BUG = Bug(
+    "requeue storm",
+    buggy=partial(scenario, requeue),
+    mended=partial(scenario, retry_later),
+    invariant=every_payment_is_booked,
+    faults=Faults(kill=1, disconnect=1),
+    settings={"max_steps": 300},
+)
