@@ -32,7 +32,7 @@ def careful(shop: Shop) -> OnMessage:
 
 def scenario(worker: Any, broker: Broker) -> Shop:
     shop = Shop(placed=[b"order 1", b"order 2"])
-    parts.place(*shop.placed)
+    parts.stage("orders", *shop.placed)
     broker.spawn(parts.consume, "orders", worker(shop), name="worker", restart=True)
     return shop
 

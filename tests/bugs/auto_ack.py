@@ -31,7 +31,7 @@ def careful_worker(shop: Shop) -> None:
 
 def scenario(worker: Any, broker: Broker) -> Shop:
     shop = Shop(placed=[b"order 1", b"order 2"])
-    parts.place(*shop.placed)
+    parts.stage("orders", *shop.placed)
     broker.spawn(worker, shop, restart=True)
     return shop
 

@@ -14,7 +14,6 @@ import pika
 from fakeamqp import Broker, Faults
 from tests.bugs import parts
 from tests.bugs.bug import Bug
-from tests.bugs.parts import connect
 
 PRICE = 10
 
@@ -45,10 +44,7 @@ def scenario(charge: Any, broker: Broker) -> sqlite3.Connection:
     database.execute("CREATE TABLE charged (message_id TEXT PRIMARY KEY)")
     with database:
         database.execute("INSERT INTO account VALUES (100)")
-    parts.declare_orders()
-    with connect() as connection:
-        properties = pika.BasicProperties(delivery_mode=2, message_id="order 1")
-        connection.channel().basic_publish("", "orders", b"order 1", properties)
+    parts.stage("orders", b"order 1", properties=pika.BasicProperties(delivery_mode=2, message_id="1"))
     broker.spawn(worker, database, charge, restart=True)
     return database
 

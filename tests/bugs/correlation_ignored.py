@@ -5,7 +5,6 @@ Mended, it looks at the correlation_id, and passes over what answers another que
 
 from __future__ import annotations
 
-import uuid
 from functools import partial
 from typing import Any
 
@@ -35,7 +34,7 @@ def client(answers: Answers, is_answer: Any) -> None:
         channel = connection.channel()
         replies = channel.queue_declare("", exclusive=True).method.queue
         for number in (2, 3):
-            correlation_id = str(uuid.uuid4())
+            correlation_id = str(number)
             properties = pika.BasicProperties(reply_to=replies, correlation_id=correlation_id)
             channel.basic_publish("", "squares", str(number).encode(), properties)
             for _, properties, answer in channel.consume(replies, auto_ack=True, inactivity_timeout=PATIENCE_SECONDS):
@@ -57,8 +56,7 @@ def server() -> None:
 
 def scenario(is_answer: Any, broker: Broker) -> Answers:
     answers: Answers = []
-    with connect() as connection:
-        connection.channel().queue_declare("squares", durable=True)
+    parts.stage("squares")
     broker.spawn(server, restart=True)
     broker.spawn(client, answers, is_answer, restart=True)
     return answers

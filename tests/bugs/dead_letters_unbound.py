@@ -59,7 +59,7 @@ def scenario(declare: Any, broker: Broker) -> list[bytes]:
 
 
 def rejected_orders_are_audited(broker: Broker, seen: list[bytes]) -> None:
-    assert b"order 1" in seen
+    assert b"order 1" in seen, "order 1 was rejected, and the auditor never saw it"
 
 
 BUG = Bug(

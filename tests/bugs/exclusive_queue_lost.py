@@ -38,13 +38,16 @@ def publisher(event: bytes) -> None:
     with connect() as connection:
         channel = connection.channel()
         channel.confirm_delivery()
-        while True:
-            try:
-                channel.basic_publish("events", "", event, PERSISTENT, mandatory=True)
-            except UnroutableError:  # no subscriber yet
-                time.sleep(1)
-            else:
-                return
+        while not has_reached_somebody(channel, event):
+            time.sleep(1)
+
+
+def has_reached_somebody(channel: Any, event: bytes) -> bool:
+    try:
+        channel.basic_publish("events", "", event, PERSISTENT, mandatory=True)
+    except UnroutableError:  # no subscriber yet
+        return False
+    return True
 
 
 def scenario(declare: Any, broker: Broker) -> list[bytes]:
@@ -57,7 +60,7 @@ def scenario(declare: Any, broker: Broker) -> list[bytes]:
 
 
 def the_event_is_seen(broker: Broker, seen: list[bytes]) -> None:
-    assert b"shipped" in seen
+    assert b"shipped" in seen, "the subscriber never saw the event"
 
 
 BUG = Bug(

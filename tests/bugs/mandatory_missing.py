@@ -22,13 +22,16 @@ def publish_blindly(channel: Any, order: bytes) -> None:
 
 
 def publish_mandatory(channel: Any, order: bytes) -> None:
-    while True:
-        try:
-            channel.basic_publish("shop", "order", order, PERSISTENT, mandatory=True)
-        except UnroutableError:
-            time.sleep(1)
-        else:
-            return
+    while not has_reached_a_queue(channel, order):
+        time.sleep(1)
+
+
+def has_reached_a_queue(channel: Any, order: bytes) -> bool:
+    try:
+        channel.basic_publish("shop", "order", order, PERSISTENT, mandatory=True)
+    except UnroutableError:
+        return False
+    return True
 
 
 def place(shop: Shop, order: bytes, publish: Any) -> None:

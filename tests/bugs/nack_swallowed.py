@@ -18,20 +18,21 @@ from tests.bugs.parts import PERSISTENT, Shop, connect
 
 
 def publish_and_shrug(channel: Any, order: bytes) -> None:
-    try:
-        channel.basic_publish("", "orders", order, PERSISTENT, mandatory=True)
-    except NackError:
+    if not is_taken(channel, order):
         print("the broker is busy")
 
 
 def publish_until_taken(channel: Any, order: bytes) -> None:
-    while True:
-        try:
-            channel.basic_publish("", "orders", order, PERSISTENT, mandatory=True)
-        except NackError:
-            time.sleep(1)
-        else:
-            return
+    while not is_taken(channel, order):
+        time.sleep(1)
+
+
+def is_taken(channel: Any, order: bytes) -> bool:
+    try:
+        channel.basic_publish("", "orders", order, PERSISTENT, mandatory=True)
+    except NackError:
+        return False
+    return True
 
 
 def place(shop: Shop, orders: list[bytes], publish: Any) -> None:
@@ -45,7 +46,7 @@ def place(shop: Shop, orders: list[bytes], publish: Any) -> None:
 
 def scenario(publish: Any, broker: Broker) -> Shop:
     shop = Shop()
-    parts.declare_orders(**{"x-max-length": 1, "x-overflow": "reject-publish"})
+    parts.stage("orders", arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
     broker.spawn(place, shop, [b"order 1", b"order 2"], publish, restart=True)
     broker.spawn(parts.shipping_worker, shop, restart=True)
     return shop

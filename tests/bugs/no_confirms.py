@@ -5,11 +5,8 @@ Mended, the channel confirms: basic_publish returns when the broker has the orde
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import Any
-
-from pika.exceptions import AMQPError
 
 from fakeamqp import Broker, Faults
 from tests.bugs import parts
@@ -28,21 +25,17 @@ def confirming_channel(connection: Any) -> Any:
 
 
 def place(shop: Shop, orders: list[bytes], open_channel: Any) -> None:
-    while orders:
-        try:
-            with connect() as connection:
-                channel = open_channel(connection)
-                while orders:
-                    channel.basic_publish("", "orders", orders[0], PERSISTENT)
-                    shop.placed.append(orders.pop(0))
-        except AMQPError:
-            time.sleep(1)
+    with connect() as connection:
+        channel = open_channel(connection)
+        while orders:
+            channel.basic_publish("", "orders", orders[0], PERSISTENT)
+            shop.placed.append(orders.pop(0))
 
 
 def scenario(open_channel: Any, broker: Broker) -> Shop:
     shop = Shop()
-    parts.declare_orders()
-    broker.spawn(place, shop, [b"order 1", b"order 2"], open_channel)
+    parts.stage("orders")
+    broker.spawn(place, shop, [b"order 1", b"order 2"], open_channel, restart=True)
     broker.spawn(parts.shipping_worker, shop, restart=True)
     return shop
 

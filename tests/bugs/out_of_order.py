@@ -11,7 +11,6 @@ from typing import Any
 from fakeamqp import Broker, Faults
 from tests.bugs import parts
 from tests.bugs.bug import Bug
-from tests.bugs.parts import PERSISTENT, connect
 
 HISTORY = [b"opened", b"paid"]
 
@@ -30,18 +29,14 @@ def worker(account: list[bytes]) -> None:
 
 def scenario(arguments: dict[str, Any], broker: Broker) -> list[bytes]:
     account: list[bytes] = []
-    with connect() as connection:
-        channel = connection.channel()
-        channel.queue_declare("account", durable=True, arguments=arguments)
-        for event in HISTORY:
-            channel.basic_publish("", "account", event, PERSISTENT)
+    parts.stage("account", *HISTORY, arguments=arguments)
     for name in ("worker 1", "worker 2"):
         broker.spawn(worker, account, name=name, restart=True)
     return account
 
 
 def history_is_in_order(broker: Broker, account: list[bytes]) -> None:
-    assert account == HISTORY
+    assert account == HISTORY, f"the account's history is {account}"
 
 
 BUG = Bug(

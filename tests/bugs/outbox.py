@@ -14,6 +14,7 @@ from typing import Any
 from pika.exceptions import AMQPError
 
 from fakeamqp import Broker
+from tests.bugs import parts
 from tests.bugs.parts import PERSISTENT, connect
 
 Handler = Callable[[sqlite3.Connection, str], None]
@@ -27,8 +28,7 @@ def open_shop() -> sqlite3.Connection:
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE orders (name TEXT PRIMARY KEY)")
     database.execute("CREATE TABLE outbox (name TEXT PRIMARY KEY)")
-    with connect() as connection:
-        connection.channel().queue_declare("announcements", durable=True)
+    parts.stage("announcements")
     return database
 
 

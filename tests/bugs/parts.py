@@ -31,20 +31,14 @@ def connect() -> pika.BlockingConnection:
     return pika.BlockingConnection(PARAMETERS)
 
 
-def declare_orders(**arguments: Any) -> None:
-    """The queue that most programs here need; they fail, and are started again, where it is missing."""
-    with connect() as connection:
-        connection.channel().queue_declare("orders", durable=True, arguments=arguments)
-
-
-def place(*orders: bytes) -> None:
-    """Publish orders as one should: to a durable queue, persistent, mandatory, confirmed."""
+def stage(queue: str, *messages: bytes, properties: Any = PERSISTENT, arguments: Any = None) -> None:
+    """What is there when a program begins: a durable queue, with messages that are safe."""
     with connect() as connection:
         channel = connection.channel()
-        channel.queue_declare("orders", durable=True)
+        channel.queue_declare(queue, durable=True, arguments=arguments)
         channel.confirm_delivery()
-        for order in orders:
-            channel.basic_publish("", "orders", order, PERSISTENT, mandatory=True)
+        for message in messages:
+            channel.basic_publish("", queue, message, properties, mandatory=True)
 
 
 def consume(queue: str, on_message: OnMessage, *, prefetch_count: int = 1) -> None:

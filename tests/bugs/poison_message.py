@@ -11,7 +11,7 @@ from typing import Any
 from fakeamqp import Broker, Faults
 from tests.bugs import parts
 from tests.bugs.bug import Bug
-from tests.bugs.parts import PERSISTENT, OnMessage, Shop, connect, ship
+from tests.bugs.parts import OnMessage, Shop, ship
 
 
 def fragile(shop: Shop) -> OnMessage:
@@ -41,13 +41,9 @@ def read(order: bytes) -> bytes:
 
 def scenario(worker: Any, broker: Broker) -> Shop:
     shop = Shop(placed=[b"order 2"])
-    with connect() as connection:
-        channel = connection.channel()
-        channel.queue_declare("unreadable", durable=True)
-        arguments = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "unreadable"}
-        channel.queue_declare("orders", durable=True, arguments=arguments)
-        for order in (b"order \xff", b"order 2"):
-            channel.basic_publish("", "orders", order, PERSISTENT)
+    parts.stage("unreadable")
+    aside = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "unreadable"}
+    parts.stage("orders", b"order \xff", *shop.placed, arguments=aside)
     broker.spawn(parts.consume, "orders", worker(shop), name="worker", restart=True)
     return shop
 

@@ -8,27 +8,34 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from pika.exceptions import AMQPError
+
 from fakeamqp import Broker, Faults
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import PERSISTENT, Shop, connect
 
 
-def place_on_one_channel(shop: Shop, order: bytes) -> None:
-    with connect() as connection:
-        channel = connection.channel()
-        channel.basic_publish("audit", "", b"somebody orders " + order)
-        channel.basic_publish("", "orders", order, PERSISTENT)
-    shop.placed.append(order)
+def publish_on_one_channel(connection: Any, order: bytes) -> None:
+    channel = connection.channel()
+    channel.basic_publish("audit", "", b"somebody orders " + order)
+    channel.basic_publish("", "orders", order, PERSISTENT)
 
 
-def place_on_two_channels(shop: Shop, order: bytes) -> None:
-    with connect() as connection:
-        connection.channel().basic_publish("audit", "", b"somebody orders " + order)
-        channel = connection.channel()
-        channel.confirm_delivery()
-        channel.basic_publish("", "orders", order, PERSISTENT, mandatory=True)
-    shop.placed.append(order)
+def publish_on_two_channels(connection: Any, order: bytes) -> None:
+    connection.channel().basic_publish("audit", "", b"somebody orders " + order)
+    channel = connection.channel()
+    channel.confirm_delivery()
+    channel.basic_publish("", "orders", order, PERSISTENT, mandatory=True)
+
+
+def web_server(shop: Shop, order: bytes, publish: Any) -> None:
+    try:
+        with connect() as connection:
+            publish(connection, order)
+            shop.placed.append(order)
+    except AMQPError as error:
+        print(f"500 Internal Server Error: {error}")
 
 
 def auditor(audited: list[bytes]) -> None:
@@ -41,10 +48,10 @@ def auditor(audited: list[bytes]) -> None:
             audited.append(record)
 
 
-def scenario(place: Any, broker: Broker) -> Shop:
+def scenario(publish: Any, broker: Broker) -> Shop:
     shop = Shop()
-    parts.declare_orders()
-    broker.spawn(place, shop, b"order 1", name="customer", restart=True)
+    parts.stage("orders")
+    broker.spawn(web_server, shop, b"order 1", publish)
     broker.spawn(auditor, [], restart=True)
     broker.spawn(parts.shipping_worker, shop, restart=True)
     return shop
@@ -52,8 +59,8 @@ def scenario(place: Any, broker: Broker) -> Shop:
 
 BUG = Bug(
     "publish after the channel was closed",
-    buggy=partial(scenario, place_on_one_channel),
-    mended=partial(scenario, place_on_two_channels),
+    buggy=partial(scenario, publish_on_one_channel),
+    mended=partial(scenario, publish_on_two_channels),
     invariant=parts.every_placed_order_is_shipped,
     faults=Faults(kill=1),
 )

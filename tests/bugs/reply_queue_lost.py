@@ -63,15 +63,14 @@ def server() -> None:
 
 def scenario(strategy: Any, broker: Broker) -> list[bytes]:
     answers: list[bytes] = []
-    with connect() as connection:
-        connection.channel().queue_declare("prices", durable=True)
+    parts.stage("prices")
     broker.spawn(server, restart=True)
     broker.spawn(client, answers, strategy())
     return answers
 
 
 def the_client_has_its_answer(broker: Broker, answers: list[bytes]) -> None:
-    assert answers == [b"1000"]
+    assert answers == [b"1000"], f"answers: {answers}"
 
 
 BUG = Bug(

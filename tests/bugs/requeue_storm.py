@@ -15,6 +15,9 @@ from tests.bugs.bug import Bug
 from tests.bugs.parts import PERSISTENT, connect
 
 
+WAIT_AND_GO_BACK = {"x-message-ttl": 1000, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "events"}
+
+
 @dataclass
 class Books:
     ordered: set[bytes] = field(default_factory=set)
@@ -52,19 +55,14 @@ def worker(books: Books, postpone: Any) -> None:
 
 def scenario(postpone: Any, broker: Broker) -> Books:
     books = Books()
-    with connect() as connection:
-        channel = connection.channel()
-        channel.queue_declare("events", durable=True)
-        back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "events"}
-        channel.queue_declare("events.wait", durable=True, arguments={"x-message-ttl": 1000, **back})
-        for event in (b"paid 17", b"ordered 17"):
-            channel.basic_publish("", "events", event, PERSISTENT)
+    parts.stage("events", b"paid 17", b"ordered 17")
+    parts.stage("events.wait", arguments=WAIT_AND_GO_BACK)
     broker.spawn(worker, books, postpone, restart=True)
     return books
 
 
 def every_payment_is_booked(broker: Broker, books: Books) -> None:
-    assert books.paid == {b"17"}
+    assert books.paid == {b"17"}, "order 17 is paid, and the books do not know it"
 
 
 BUG = Bug(

@@ -65,7 +65,7 @@ def program(publisher: Any, shop: Shop, order: bytes) -> None:
 
 def scenario(publisher: Any, broker: Broker) -> Shop:
     shop = Shop()
-    parts.declare_orders(**{"x-max-length": 1, "x-overflow": "reject-publish"})
+    parts.stage("orders", arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
     for order in (b"order 1", b"order 2"):
         broker.spawn(program, publisher, shop, order, name=f"customer of {order.decode()}", restart=True)
     broker.spawn(parts.shipping_worker, shop, restart=True)

@@ -26,7 +26,7 @@ def place(shop: Shop, order: bytes, properties: Any) -> None:
 
 def scenario(properties: Any, broker: Broker) -> Shop:
     shop = Shop()
-    parts.declare_orders()
+    parts.stage("orders")
     broker.spawn(place, shop, b"order 1", properties, restart=True)
     broker.spawn(parts.shipping_worker, shop, restart=True)
     return shop

@@ -12,7 +12,7 @@ from typing import Any
 from fakeamqp import Broker, Faults
 from tests.bugs import parts
 from tests.bugs.bug import Bug
-from tests.bugs.parts import PERSISTENT, Shop, connect
+from tests.bugs.parts import Shop
 
 RETRY_AFTER_SECONDS = 10
 SHORT_LIVED = {"x-message-ttl": 5_000}
@@ -47,9 +47,7 @@ def worker(shop: Shop, carrier: Carrier) -> None:
 
 def scenario(arguments: dict[str, Any], broker: Broker) -> Shop:
     shop = Shop(placed=[b"order 1"])
-    parts.declare_orders(**arguments)
-    with connect() as connection:
-        connection.channel().basic_publish("", "orders", b"order 1", PERSISTENT)
+    parts.stage("orders", *shop.placed, arguments=arguments)
     broker.spawn(worker, shop, Carrier(), restart=True)
     return shop
 
