@@ -14,7 +14,6 @@ from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import PERSISTENT, connect
 
-
 WAIT_AND_GO_BACK = {"x-message-ttl": 1000, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "events"}
 
 
