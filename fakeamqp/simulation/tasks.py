@@ -237,17 +237,28 @@ class Scheduler:
 
     def _run(self, task: Task) -> None:
         try:
-            task.result = task.function(*task.args, **task.kwargs)
+            result = task.function(*task.args, **task.kwargs)
         except greenlet.GreenletExit:
             return  # whoever killed it has seen to the rest
         except Exception as exception:
-            self._failed(task, exception)
+            if self._is_current_life(task):
+                self._failed(task, exception)
         except BaseException as interrupt:
             self.interrupt(interrupt)
             self._end(task)
         else:
-            self._note(task, "is through")
-            self._end(task)
+            if self._is_current_life(task):
+                task.result = result
+                self._note(task, "is through")
+                self._end(task)
+
+    @staticmethod
+    def _is_current_life(task: Task) -> bool:
+        """Whether the program that runs here was not killed: what a killed one still comes to means nothing.
+
+        While it is unwound it may fail in its own way, as pika does when a connection that was being opened is closed.
+        """
+        return task.is_alive and task.greenlet is greenlet.getcurrent()
 
     def _failed(self, task: Task, exception: Exception) -> None:
         task.exception = exception
