@@ -54,5 +54,6 @@ BUG = Bug(
     mended=partial(scenario, robust),
     invariant=parts.every_placed_order_is_shipped,
     faults=Faults(kill=1, disconnect=1),
+    failure="Livelock",
     settings={"max_steps": 300},
 )

@@ -70,5 +70,6 @@ BUG = Bug(
     mended=partial(scenario, retry_later),
     invariant=every_payment_is_booked,
     faults=Faults(kill=1, disconnect=1),
+    failure="Livelock",
     settings={"max_steps": 300},
 )
