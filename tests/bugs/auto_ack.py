@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from fakeamqp import Broker, Faults
+from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import Shop, connect, ship
@@ -41,5 +41,4 @@ BUG = Bug(
     buggy=partial(scenario, trusting_worker),
     mended=partial(scenario, careful_worker),
     invariant=parts.every_placed_order_is_shipped,
-    faults=Faults(kill=1),
 )

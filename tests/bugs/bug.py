@@ -19,6 +19,9 @@ LONGEST_STORY = 12
 """How many steps the story of a counterexample may have."""
 
 
+ONE_OF_EACH = fakeamqp.Faults(kill=1, disconnect=1, crash=1)
+
+
 @dataclass(frozen=True)
 class Bug:
     """A classic bug: the program that has it, and the one that has not."""
@@ -27,8 +30,8 @@ class Bug:
     buggy: Scenario
     mended: Scenario
     invariant: Callable[[fakeamqp.Broker, Any], None]
-    faults: fakeamqp.Faults = field(default_factory=fakeamqp.Faults)
-    """What may go wrong around both programs."""
+    faults: fakeamqp.Faults = ONE_OF_EACH
+    """What may go wrong around both programs in one run."""
     failure: str = "AssertionError"
     """How the buggy program fails: "AssertionError" where the invariant does not hold, or "Livelock"."""
     settings: Mapping[str, Any] = field(default_factory=dict)

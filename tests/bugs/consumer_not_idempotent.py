@@ -11,7 +11,7 @@ from typing import Any
 
 import pika
 
-from fakeamqp import Broker, Faults
+from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 
@@ -59,5 +59,4 @@ BUG = Bug(
     buggy=partial(scenario, charge),
     mended=partial(scenario, charge_once),
     invariant=charged_exactly_once,
-    faults=Faults(kill=1, disconnect=1, crash=1),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from fakeamqp import Broker, Faults
+from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import PERSISTENT, connect
@@ -51,8 +51,9 @@ def scenario(declare: Any, broker: Broker) -> list[bytes]:
     seen: list[bytes] = []
     with connect() as connection:
         channel = connection.channel()
+        channel.confirm_delivery()
         declare_orders(channel)
-        channel.basic_publish("", "orders", b"order 1", PERSISTENT)
+        channel.basic_publish("", "orders", b"order 1", PERSISTENT, mandatory=True)
     broker.spawn(worker, declare, restart=True)
     broker.spawn(auditor, seen, restart=True)
     return seen
@@ -67,5 +68,4 @@ BUG = Bug(
     buggy=partial(scenario, declare_orders),
     mended=partial(scenario, declare_rejected_too),
     invariant=rejected_orders_are_audited,
-    faults=Faults(kill=1, disconnect=1),
 )

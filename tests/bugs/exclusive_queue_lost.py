@@ -68,5 +68,5 @@ BUG = Bug(
     buggy=partial(scenario, declare_exclusive),
     mended=partial(scenario, declare_named),
     invariant=the_event_is_seen,
-    faults=Faults(disconnect=1, kill=1),
+    faults=Faults(disconnect=1),
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 from pika.exceptions import UnroutableError
 
-from fakeamqp import Broker, Faults
+from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import PERSISTENT, Shop, connect, ship
@@ -66,5 +66,4 @@ BUG = Bug(
     buggy=partial(scenario, publish_blindly),
     mended=partial(scenario, publish_mandatory),
     invariant=parts.every_placed_order_is_shipped,
-    faults=Faults(disconnect=1, kill=1),
 )

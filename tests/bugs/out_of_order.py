@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from fakeamqp import Broker, Faults
+from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 
@@ -44,5 +44,4 @@ BUG = Bug(
     buggy=partial(scenario, SHARED),
     mended=partial(scenario, SINGLE_ACTIVE),
     invariant=history_is_in_order,
-    faults=Faults(kill=1, disconnect=1),
 )

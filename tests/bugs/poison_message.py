@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from fakeamqp import Broker, Faults
+from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import OnMessage, Shop, ship
@@ -53,7 +53,6 @@ BUG = Bug(
     buggy=partial(scenario, fragile),
     mended=partial(scenario, robust),
     invariant=parts.every_placed_order_is_shipped,
-    faults=Faults(kill=1, disconnect=1),
     failure="Livelock",
     settings={"max_steps": 300},
 )

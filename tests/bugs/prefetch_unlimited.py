@@ -47,5 +47,5 @@ BUG = Bug(
     buggy=partial(scenario, UNLIMITED),
     mended=partial(scenario, 1),
     invariant=books_are_shipped_soon,
-    faults=Faults(kill=1),
+    faults=Faults(kill=1),  # with both workers at the piano, which a lost connection can bring about, no limit helps,
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from pika.exceptions import AMQPError
 
-from fakeamqp import Broker, Faults
+from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import PERSISTENT, Shop, connect
@@ -62,5 +62,4 @@ BUG = Bug(
     buggy=partial(scenario, publish_on_one_channel),
     mended=partial(scenario, publish_on_two_channels),
     invariant=parts.every_placed_order_is_shipped,
-    faults=Faults(kill=1),
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sqlite3
 from functools import partial
 
-from fakeamqp import Faults
 from tests.bugs import outbox
 from tests.bugs.bug import Bug
 
@@ -24,5 +23,4 @@ BUG = Bug(
     buggy=partial(outbox.without_outbox, handle),
     mended=outbox.with_outbox,
     invariant=outbox.what_is_ordered_is_announced,
-    faults=Faults(kill=1, disconnect=1, crash=1),
 )

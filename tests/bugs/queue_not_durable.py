@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from fakeamqp import Broker, Faults
+from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import PERSISTENT, Shop, connect, ship
@@ -52,5 +52,4 @@ BUG = Bug(
     buggy=partial(scenario, declare_forgettable),
     mended=partial(scenario, declare_durable),
     invariant=parts.every_placed_order_is_shipped,
-    faults=Faults(crash=1),
 )

@@ -65,7 +65,7 @@ def scenario(strategy: Any, broker: Broker) -> list[bytes]:
     answers: list[bytes] = []
     parts.stage("prices")
     broker.spawn(server, restart=True)
-    broker.spawn(client, answers, strategy())
+    broker.spawn(client, answers, strategy(), restart=True)
     return answers
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from fakeamqp import Broker, Faults
+from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import PERSISTENT, connect
@@ -69,7 +69,6 @@ BUG = Bug(
     buggy=partial(scenario, requeue),
     mended=partial(scenario, retry_later),
     invariant=every_payment_is_booked,
-    faults=Faults(kill=1, disconnect=1),
     failure="Livelock",
     settings={"max_steps": 300},
 )

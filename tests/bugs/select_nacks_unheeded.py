@@ -10,7 +10,7 @@ from typing import Any
 
 import pika
 
-from fakeamqp import Broker, Faults
+from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import PARAMETERS, PERSISTENT, Shop
@@ -77,5 +77,4 @@ BUG = Bug(
     buggy=partial(scenario, CountingPublisher),
     mended=partial(scenario, HeedingPublisher),
     invariant=parts.every_placed_order_is_shipped,
-    faults=Faults(kill=1),
 )

@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import Any
 
-from fakeamqp import Broker, Faults
+from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import Shop
@@ -57,5 +57,4 @@ BUG = Bug(
     buggy=partial(scenario, SHORT_LIVED),
     mended=partial(scenario, LONG_LIVED),
     invariant=parts.every_placed_order_is_shipped,
-    faults=Faults(kill=1, disconnect=1),
 )
