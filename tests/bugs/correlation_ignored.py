@@ -33,7 +33,7 @@ def client(answers: Answers, is_answer: Any) -> None:
     with connect() as connection:
         channel = connection.channel()
         replies = channel.queue_declare("", exclusive=True).method.queue
-        for number in (2, 3):
+        for number in (2, 3, 4):
             correlation_id = str(number)
             properties = pika.BasicProperties(reply_to=replies, correlation_id=correlation_id)
             channel.basic_publish("", "squares", str(number).encode(), properties)

@@ -1,4 +1,4 @@
-"""A subscriber's queue is exclusive, so that it ends with the connection: events that were in it are lost.
+"""A subscriber's queue is exclusive, so that it ends with the connection, and all events in it are lost.
 
 Mended, the queue is durable and has a name: it waits for the subscriber to come back.
 """
@@ -15,6 +15,8 @@ from fakeamqp import Broker, Faults
 from tests.bugs.bug import Bug
 from tests.bugs.parts import PERSISTENT, connect
 
+EVENTS = [b"ordered", b"paid"]
+
 
 def declare_exclusive(channel: Any) -> str:
     return str(channel.queue_declare("", exclusive=True).method.queue)
@@ -30,16 +32,18 @@ def subscriber(seen: list[bytes], declare: Any) -> None:
         queue = declare(channel)
         channel.queue_bind(queue, "events")
         for method, _properties, event in channel.consume(queue):
+            time.sleep(1)  # an invoice takes its time
             seen.append(event)
             channel.basic_ack(method.delivery_tag)
 
 
-def publisher(event: bytes) -> None:
+def publisher(events: list[bytes]) -> None:
     with connect() as connection:
         channel = connection.channel()
         channel.confirm_delivery()
-        while not has_reached_somebody(channel, event):
-            time.sleep(1)
+        for event in events:
+            while not has_reached_somebody(channel, event):
+                time.sleep(1)
 
 
 def has_reached_somebody(channel: Any, event: bytes) -> bool:
@@ -54,19 +58,19 @@ def scenario(declare: Any, broker: Broker) -> list[bytes]:
     seen: list[bytes] = []
     with connect() as connection:
         connection.channel().exchange_declare("events", "fanout", durable=True)
-    broker.spawn(publisher, b"shipped", restart=True)
+    broker.spawn(publisher, EVENTS, restart=True)
     broker.spawn(subscriber, seen, declare, restart=True)
     return seen
 
 
-def the_event_is_seen(broker: Broker, seen: list[bytes]) -> None:
-    assert b"shipped" in seen, "the subscriber never saw the event"
+def every_event_is_seen(broker: Broker, seen: list[bytes]) -> None:
+    assert set(seen) == set(EVENTS), f"the subscriber has seen only {seen}"
 
 
 BUG = Bug(
     "exclusive queue lost by a reconnect",
     buggy=partial(scenario, declare_exclusive),
     mended=partial(scenario, declare_named),
-    invariant=the_event_is_seen,
-    faults=Faults(disconnect=1),
+    invariant=every_event_is_seen,
+    faults=Faults(kill=1, disconnect=1),
 )
