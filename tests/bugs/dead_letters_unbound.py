@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from fakeamqp import Broker
+from fakeamqp import Broker, Faults
 from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import PERSISTENT, connect
@@ -68,4 +68,5 @@ BUG = Bug(
     buggy=partial(scenario, declare_orders),
     mended=partial(scenario, declare_rejected_too),
     invariant=rejected_orders_are_audited,
+    faults=Faults(kill=1, disconnect=1),  # a classic queue dead-letters at most once; a crash may lose it
 )

@@ -14,7 +14,14 @@ from tests.bugs import parts
 from tests.bugs.bug import Bug
 from tests.bugs.parts import PERSISTENT, connect
 
-WAIT_AND_GO_BACK = {"x-message-ttl": 1000, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "events"}
+WAIT_AND_GO_BACK = {
+    "x-queue-type": "quorum",  # a classic queue dead-letters at most once
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",
+    "x-message-ttl": 1000,
+    "x-dead-letter-exchange": "",
+    "x-dead-letter-routing-key": "events",
+}
 
 
 @dataclass
