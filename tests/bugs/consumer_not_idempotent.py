@@ -5,7 +5,6 @@ Mended, it notes the message_id in the same transaction as the charge, and passe
 
 from __future__ import annotations
 
-import sqlite3
 from functools import partial
 from typing import Any
 
@@ -14,23 +13,24 @@ import pika
 from fakeamqp import Broker
 from tests.bugs import parts
 from tests.bugs.bug import Bug
+from tests.bugs.parts import Database
 
 PRICE = 10
 
 
-def charge(database: sqlite3.Connection, message_id: str) -> None:
+def charge(database: Database, message_id: str) -> None:
     with database:
         database.execute("UPDATE account SET balance = balance - ?", (PRICE,))
 
 
-def charge_once(database: sqlite3.Connection, message_id: str) -> None:
+def charge_once(database: Database, message_id: str) -> None:
     with database:
         noted = database.execute("INSERT OR IGNORE INTO charged VALUES (?)", (message_id,))
         if noted.rowcount:
             database.execute("UPDATE account SET balance = balance - ?", (PRICE,))
 
 
-def worker(database: sqlite3.Connection, charge: Any) -> None:
+def worker(database: Database, charge: Any) -> None:
     def on_order(channel: Any, method: Any, properties: Any, order: bytes) -> None:
         charge(database, properties.message_id)
         channel.basic_ack(method.delivery_tag)
@@ -38,10 +38,8 @@ def worker(database: sqlite3.Connection, charge: Any) -> None:
     parts.consume("orders", on_order)
 
 
-def scenario(charge: Any, broker: Broker) -> sqlite3.Connection:
-    database = sqlite3.connect(":memory:")
-    database.execute("CREATE TABLE account (balance INTEGER)")
-    database.execute("CREATE TABLE charged (message_id TEXT PRIMARY KEY)")
+def scenario(charge: Any, broker: Broker) -> Database:
+    database = Database("account (balance INTEGER)", "charged (message_id TEXT PRIMARY KEY)")
     with database:
         database.execute("INSERT INTO account VALUES (100)")
     parts.stage("orders", b"order 1", properties=pika.BasicProperties(delivery_mode=2, message_id="1"))
@@ -49,7 +47,7 @@ def scenario(charge: Any, broker: Broker) -> sqlite3.Connection:
     return database
 
 
-def charged_exactly_once(broker: Broker, database: sqlite3.Connection) -> None:
+def charged_exactly_once(broker: Broker, database: Database) -> None:
     (balance,) = database.execute("SELECT balance FROM account").fetchone()
     assert balance == 100 - PRICE, f"one order for {PRICE} has left {balance} of 100"
 

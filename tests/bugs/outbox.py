@@ -6,28 +6,24 @@ the announcement is written with the order, in one transaction, and a relay publ
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable
-from typing import Any
 
 from pika.exceptions import AMQPError
 
 from fakeamqp import Broker
 from tests.bugs import parts
-from tests.bugs.parts import PERSISTENT, connect
+from tests.bugs.parts import PERSISTENT, Database, connect
 
-Handler = Callable[[sqlite3.Connection, str], None]
+Handler = Callable[[Database, str], None]
 """Takes an order into the database and announces it."""
 
 RELAY_EVERY_SECONDS = 10
 
 
-def open_shop() -> sqlite3.Connection:
+def open_shop() -> Database:
     """The database server, which does not die; and the queue for the announcements."""
-    database = sqlite3.connect(":memory:")
-    database.execute("CREATE TABLE orders (name TEXT PRIMARY KEY)")
-    database.execute("CREATE TABLE outbox (name TEXT PRIMARY KEY)")
+    database = Database("orders (name TEXT PRIMARY KEY)", "outbox (name TEXT PRIMARY KEY)")
     parts.stage("announcements")
     return database
 
@@ -40,7 +36,7 @@ def announce(order: str) -> None:
         channel.basic_publish("", "announcements", order.encode(), PERSISTENT, mandatory=True)
 
 
-def web_server(handler: Handler, database: sqlite3.Connection, order: str) -> None:
+def web_server(handler: Handler, database: Database, order: str) -> None:
     """One request. If it fails, the customer sees an error page, and may order again or not."""
     try:
         handler(database, order)
@@ -48,14 +44,14 @@ def web_server(handler: Handler, database: sqlite3.Connection, order: str) -> No
         print(f"500 Internal Server Error: {error}")
 
 
-def write_to_outbox(database: sqlite3.Connection, order: str) -> None:
+def write_to_outbox(database: Database, order: str) -> None:
     """The mended handler: two rows, one transaction."""
     with database:
         database.execute("INSERT INTO orders VALUES (?)", (order,))
         database.execute("INSERT INTO outbox VALUES (?)", (order,))
 
 
-def relay(database: sqlite3.Connection, rounds: int) -> None:
+def relay(database: Database, rounds: int) -> None:
     """Publish what is in the outbox, and take it out when that is confirmed."""
     for _ in range(rounds):
         for (order,) in database.execute("SELECT name FROM outbox").fetchall():
@@ -65,14 +61,14 @@ def relay(database: sqlite3.Connection, rounds: int) -> None:
         time.sleep(RELAY_EVERY_SECONDS)
 
 
-def without_outbox(handler: Handler, broker: Broker) -> sqlite3.Connection:
+def without_outbox(handler: Handler, broker: Broker) -> Database:
     """The scenario of a handler that publishes itself."""
     database = open_shop()
     broker.spawn(web_server, handler, database, "order 1", name="request")
     return database
 
 
-def with_outbox(broker: Broker) -> sqlite3.Connection:
+def with_outbox(broker: Broker) -> Database:
     """The scenario of the mended handler."""
     database = open_shop()
     broker.spawn(web_server, write_to_outbox, database, "order 1", name="request")
@@ -80,7 +76,7 @@ def with_outbox(broker: Broker) -> sqlite3.Connection:
     return database
 
 
-def what_is_ordered_is_announced(broker: Broker, database: Any) -> None:
+def what_is_ordered_is_announced(broker: Broker, database: Database) -> None:
     """And what is announced is ordered."""
     ordered = {name for (name,) in database.execute("SELECT name FROM orders")}
     announced = {message.body.decode() for message in broker.vhost("/").queue("announcements").messages}

@@ -5,14 +5,14 @@ Mended, the announcement is stored with the order, and a relay publishes it: see
 
 from __future__ import annotations
 
-import sqlite3
 from functools import partial
 
 from tests.bugs import outbox
 from tests.bugs.bug import Bug
+from tests.bugs.parts import Database
 
 
-def handle(database: sqlite3.Connection, order: str) -> None:
+def handle(database: Database, order: str) -> None:
     with database:
         database.execute("INSERT INTO orders VALUES (?)", (order,))
         outbox.announce(order)
