@@ -224,7 +224,7 @@ def _disconnect(broker: SimulatedBroker, fault: Fault, task: Task | None, stream
 def _partition(broker: SimulatedBroker, fault: Fault, task: Task | None, stream: Stream | None) -> bool:
     found = _streams(broker, task, stream)
     for each in found:
-        each.is_silent = True
+        each.fall_silent()
         if fault.seconds is not None:
             broker.later(fault.seconds, each.heal)
     return bool(found)

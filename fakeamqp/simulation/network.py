@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 UNANSWERED = (BasicPublish, BasicAck, BasicNack, BasicReject)
 """Methods after which a program goes on at once."""
 
+HEARTBEATS_TO_MISS = 3
+"""RabbitMQ closes a connection when it has missed two, at its next look; pika when none came between two looks."""
+
 
 class Stream:
     """A client's way to the node, as a TCP connection would be, but for methods instead of bytes."""
@@ -26,6 +29,7 @@ class Stream:
         "_broker",
         "_held_until_us",
         "_lock",
+        "_missed_by_us",
         "_node",
         "_trace",
         "connection",
@@ -46,6 +50,8 @@ class Stream:
         """Until when the network keeps what is on its way to the client, microseconds."""
         self.is_silent = False
         """Whether nothing arrives any more, at either end, and neither knows."""
+        self._missed_by_us = 0
+        """By when both ends will have noticed that it is silent, if they wait for heartbeats, microseconds."""
         self.is_broken = False
         """Whether the peer is gone without a goodbye; what it said before can still be received."""
         self.connection: Connection | None = None
@@ -103,6 +109,17 @@ class Stream:
     def is_open_for_use(self) -> bool:
         """Whether the handshake is over and the connection is not."""
         return self.connection is not None and self.connection.is_running
+
+    def fall_silent(self) -> None:
+        """From now on nothing arrives any more at either end, and neither is told."""
+        self.is_silent = True
+        if self.connection is not None and self.connection.heartbeat_us:
+            self._missed_by_us = self._broker.clock.now_us + HEARTBEATS_TO_MISS * self.connection.heartbeat_us
+
+    @property
+    def is_being_missed(self) -> bool:
+        """Whether it is silent, and its ends, where they wait for heartbeats, have yet to notice."""
+        return self.is_silent and self._broker.clock.now_us < self._missed_by_us
 
     def receive(self) -> tuple[int, Method] | None:
         """The next method, with its channel number; None if there is none now."""

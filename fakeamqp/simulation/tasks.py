@@ -451,7 +451,11 @@ class Scheduler:
         deadlines = [seat.next_deadline(now_us) for seat in seats]
         deadlines.append(broker.next_deadline())
         deadline_us = min((each for each in deadlines if each is not None), default=None)
-        has_work = broker.has_work() or any(seat.has_work(now_us) for seat in seats)
+        has_work = (
+            broker.has_work()
+            or any(seat.has_work(now_us) for seat in seats)
+            or any(stream.is_being_missed for seat in seats for stream in seat.streams)
+        )
         if deadline_us is not None and has_work:
             broker.move_clock(deadline_us)
             return True
