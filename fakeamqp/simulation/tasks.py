@@ -311,9 +311,12 @@ class Scheduler:
         self.kill(task)
 
     def close(self) -> None:
-        """Kill all that is alive."""
+        """Kill all that is alive, and leave nothing suspended: a greenlet that is holds all it knows for ever."""
         for task in self.tasks:
             self.kill(task)
+        self._hub.parent = greenlet.getcurrent()
+        self._hub.throw(greenlet.GreenletExit)
+        self._hub = greenlet.greenlet(self._serve)
 
     def adopt(self, stream: Stream) -> None:
         """Whoever runs has made a connection."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pika
 import pytest
 
@@ -70,3 +73,14 @@ def test_run_ends_though_a_silent_connection_sends_no_heartbeats(broker: fakeamq
     broker.faults.partition(task="wait_without_heartbeats")
     broker.run()
     assert task.is_alive
+
+
+def test_a_broker_is_forgotten_with_all_its_tasks() -> None:
+    with fakeamqp.Broker() as broker:
+        pika.BlockingConnection().channel().queue_declare("orders")
+        broker.spawn(wait_for_orders)
+        broker.run()
+    memory = weakref.ref(broker)
+    del broker
+    gc.collect()
+    assert memory() is None
