@@ -75,6 +75,8 @@ class Transport(AbstractStreamTransport):
 
     def dispatch(self) -> None:
         """Give pika everything that has arrived."""
+        if not self.is_readable():
+            return
         connection = self._connection
         while not self._is_aborted and (received := self.stream.receive()) is not None:
             channel_number, method = received

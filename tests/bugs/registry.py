@@ -1,0 +1,51 @@
+"""All bugs of the corpus."""
+
+from __future__ import annotations
+
+from tests.bugs import (
+    ack_before_work,
+    auto_ack,
+    consumer_not_idempotent,
+    correlation_ignored,
+    dead_letters_unbound,
+    exclusive_queue_lost,
+    mandatory_missing,
+    nack_swallowed,
+    no_confirms,
+    out_of_order,
+    poison_message,
+    prefetch_unlimited,
+    publish_after_channel_closed,
+    publish_after_commit,
+    publish_before_commit,
+    queue_not_durable,
+    reply_queue_lost,
+    requeue_storm,
+    select_nacks_unheeded,
+    transient_messages,
+    ttl_shorter_than_retry,
+)
+
+BUGS = (
+    ack_before_work.BUG,
+    auto_ack.BUG,
+    queue_not_durable.BUG,
+    transient_messages.BUG,
+    no_confirms.BUG,
+    nack_swallowed.BUG,
+    select_nacks_unheeded.BUG,
+    mandatory_missing.BUG,
+    consumer_not_idempotent.BUG,
+    poison_message.BUG,
+    requeue_storm.BUG,
+    prefetch_unlimited.BUG,
+    correlation_ignored.BUG,
+    reply_queue_lost.BUG,
+    publish_before_commit.BUG,
+    publish_after_commit.BUG,
+    exclusive_queue_lost.BUG,
+    out_of_order.BUG,
+    dead_letters_unbound.BUG,
+    ttl_shorter_than_retry.BUG,
+    publish_after_channel_closed.BUG,
+)
