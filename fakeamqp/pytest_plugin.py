@@ -5,6 +5,7 @@ Nothing else of fakeamqp is imported before a test asks for a fixture.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, and the run that is to be replayed."""
     config.addinivalue_line("markers", MARKER)
-    if config.getoption("amqp_replay"):
-        from fakeamqp.exploration.explore import replay_token
+    if config.getoption("amqp_replay") is not None:
+        from fakeamqp.exploration import replaying
+        from fakeamqp.spec.errors import Misuse
 
-        replay_token[:] = [config.getoption("amqp_replay")]
+        try:
+            replaying.ask(config.getoption("amqp_replay"))
+        except Misuse as error:
+            raise pytest.UsageError(f"--amqp-replay: {error}") from None
+        config.add_cleanup(replaying.forget)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """A test begins: its explorations are counted, so that the right one replays."""
+    replaying = sys.modules.get("fakeamqp.exploration.replaying")
+    if replaying is not None:
+        replaying.begin_test()
 
 
 @pytest.fixture
