@@ -177,7 +177,9 @@ def _check_arguments(
     if not isinstance(faults, Faults):
         raise Misuse(f"faults= takes a Faults, such as Faults(crash=1), not {faults!r}")
     if executor is not None and not isinstance(executor, Executor):
-        raise Misuse(f"executor= takes a concurrent.futures.Executor (of Dask: client.get_executor()), not {executor!r}")
+        raise Misuse(
+            f"executor= takes a concurrent.futures.Executor (of Dask: client.get_executor()), not {executor!r}"
+        )
 
 
 def _first_failure(

@@ -13,7 +13,7 @@ import pickle
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ class Part(NamedTuple):
 
 def outcomes(
     case: Case, search: Search, runs: int, executor: Executor | None, check_determinism: bool
-) -> Iterator[tuple[Start, Outcome]]:
+) -> Generator[tuple[Start, Outcome], None, None]:
     """The outcomes of up to `runs` runs that a search wants, in its order, whoever makes them."""
     parts = _made_here if executor is None else _made_by
     return parts(case, search, runs, executor, check_determinism)
@@ -54,7 +54,7 @@ def outcomes(
 
 def _made_here(
     case: Case, search: Search, runs: int, executor: Executor | None, check_determinism: bool
-) -> Iterator[tuple[Start, Outcome]]:
+) -> Generator[tuple[Start, Outcome], None, None]:
     for _ in range(runs):
         start = next(search.starts(), None)
         if start is None:
@@ -66,7 +66,7 @@ def _made_here(
 
 def _made_by(
     case: Case, search: Search, runs: int, executor: Executor | None, check_determinism: bool
-) -> Iterator[tuple[Start, Outcome]]:
+) -> Generator[tuple[Start, Outcome], None, None]:
     assert executor is not None
     _refuse_what_cannot_be_sent(case, executor)
     under_way: deque[tuple[list[Start], Future[Part]]] = deque()
