@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import direct, expiry, memory, pika_door, plot, policies, real, startup, topic
+from benchmarks import direct, expiry, exploration, memory, pika_door, plot, policies, real, startup, topic
 from benchmarks.timing import Figure, table
 
-GROUPS = ("direct", "pika", "real", "topic", "policies", "expiry", "memory", "startup")
+GROUPS = ("direct", "pika", "real", "topic", "policies", "expiry", "memory", "startup", "exploration")
 
 
 def _arguments() -> argparse.Namespace:
@@ -40,6 +40,7 @@ def main() -> int:
         "expiry": expiry.figures,
         "memory": memory.figures,
         "startup": startup.figures,
+        "exploration": exploration.figures,
     }
     if arguments.rabbitmq is not None:
         runs["real"] = lambda: real.figures(arguments.rabbitmq)
