@@ -311,7 +311,7 @@ DURATIONS: dict[str, tuple[float, ...]] = {
 timeout of half an hour."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Faults:
     """How often each may strike in one run of a search; see the commands of `broker.faults` for what they are."""
 
@@ -324,6 +324,9 @@ class Faults:
     alarm: int = 0
     kill: int = 0
     stall: int = 0
+
+    def __repr__(self) -> str:
+        return f"Faults({', '.join(f'{kind}={getattr(self, kind)}' for kind in self.kinds)})"
 
     @property
     def kinds(self) -> tuple[str, ...]:

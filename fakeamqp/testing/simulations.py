@@ -15,6 +15,7 @@ docs/property_testing.md has a whole example.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Sequence
 from types import TracebackType
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
 from fakeamqp.broker import Broker
+from fakeamqp.exploration.parallel import quiet
 from fakeamqp.exploration.runs import SYNC_INTERVAL_SECONDS
 from fakeamqp.exploration.story import tell_events
 from fakeamqp.simulation.chance import UNIMPORTANT, SeededChooser
@@ -36,6 +38,8 @@ SWITCH_ONE_IN = (10, 3, 1)
 """At one in so many points where another task may go first, chance decides who does; elsewhere whoever runs goes on."""
 FAULT_ONE_IN = (100, 30, 10)
 """At one in so many steps chance decides what goes wrong, if anything."""
+MAX_STEPS = 2000
+"""How many steps an example may take before it is a livelock, if the user does not say."""
 
 
 class DrawnChooser:
@@ -45,13 +49,21 @@ class DrawnChooser:
         self._source = source
         self._one_in = one_in
         self._names = SeededChooser(0)
+        self._end: BaseException | None = None
+        """How Hypothesis has ended the example, if it has; a program's `finally` may still want to choose."""
 
     def choose(self, stream: str, count: int, /, among: Sequence[str] = ()) -> int:
         """One of `count` possibilities."""
         if count > UNIMPORTANT:
             return self._names.choose(stream, count)
+        if self._end is not None:
+            raise self._end
         quiet = count * (self._one_in.get(stream, 1) - 1)
-        return max(0, self._source.randrange(quiet + count) - quiet)
+        try:
+            return max(0, self._source.randrange(quiet + count) - quiet)
+        except BaseException as end:
+            self._end = end
+            raise
 
 
 class Simulation:
@@ -59,14 +71,20 @@ class Simulation:
 
     def __init__(self, chooser: DrawnChooser, faults: Faults, broker_arguments: dict[str, Any]) -> None:
         self.broker = Broker(
-            chooser=chooser, **{"sync_interval": SYNC_INTERVAL_SECONDS, "trace_limit": None, **broker_arguments}
+            chooser=chooser,
+            **{
+                "sync_interval": SYNC_INTERVAL_SECONDS,
+                "max_steps": MAX_STEPS,
+                "trace_limit": None,
+                **broker_arguments,
+            },
         )
         """The broker that pika is redirected to inside the `with` statement."""
         self._faults = faults
         self._injector = Injector(self.broker, faults)
 
     def __repr__(self) -> str:
-        return f"<Simulation, {self._faults}>"
+        return f"simulation of {self._faults}"
 
     @property
     def plan(self) -> tuple[Fault, ...]:
@@ -75,8 +93,11 @@ class Simulation:
 
     def __enter__(self) -> Broker:
         """Redirect pika, and let faults strike at the steps of tasks. Raises Misuse where `Broker` does."""
-        self.broker.__enter__()
-        self.broker.watch_steps(self._injector.at_step)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(quiet())
+            stack.enter_context(self.broker)
+            self.broker.watch_steps(self._injector.at_step)
+            self._stack = stack.pop_all()
         return self.broker
 
     def __exit__(
@@ -84,7 +105,7 @@ class Simulation:
     ) -> None:
         """Kill the tasks, let pika go; if the test fails, Hypothesis is given the story."""
         events = tuple(self.broker.trace)
-        self.broker.__exit__(kind, error, traceback)
+        self._stack.__exit__(kind, error, traceback)
         if isinstance(error, Exception) and not isinstance(error, HypothesisException):
             faults = ", ".join(map(repr, self.plan)) or "none"
             note("\n".join([f"Faults: {faults}", *tell_events(events), f"  => {type(error).__name__}: {error}"]))
@@ -108,13 +129,10 @@ def simulations(
         if name in broker_arguments:
             raise Misuse(f"simulations take no {name}=, as Hypothesis makes all choices")
 
-    def simulation(source: random.Random, switch_one_in: int, fault_one_in: int) -> Simulation:
-        chooser = DrawnChooser(source, {SCHEDULE: switch_one_in, WHICH: fault_one_in})
-        return Simulation(chooser, faults, broker_arguments)
+    return _simulations(faults, broker_arguments)
 
-    return st.builds(
-        simulation,
-        st.randoms(use_true_random=False),
-        st.sampled_from(SWITCH_ONE_IN),
-        st.sampled_from(FAULT_ONE_IN),
-    )
+
+@st.composite
+def _simulations(draw: st.DrawFn, faults: Faults, broker_arguments: dict[str, Any]) -> Simulation:
+    one_in = {SCHEDULE: draw(st.sampled_from(SWITCH_ONE_IN)), WHICH: draw(st.sampled_from(FAULT_ONE_IN))}
+    return Simulation(DrawnChooser(draw(st.randoms(use_true_random=False)), one_in), faults, broker_arguments)
