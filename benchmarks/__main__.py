@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import direct, expiry, memory, pika_door, plot, policies, real, startup, topic, trace
+from benchmarks import direct, expiry, exploration, memory, pika_door, plot, policies, real, startup, topic, trace
 from benchmarks.timing import Figure, table
 
-GROUPS = ("direct", "pika", "real", "topic", "policies", "expiry", "memory", "trace", "startup")
+GROUPS = ("direct", "pika", "real", "topic", "policies", "expiry", "memory", "trace", "startup", "exploration")
 
 
 def _arguments() -> argparse.Namespace:
@@ -41,6 +41,7 @@ def main() -> int:
         "memory": memory.figures,
         "trace": trace.figures,
         "startup": startup.figures,
+        "exploration": exploration.figures,
     }
     if arguments.rabbitmq is not None:
         runs["real"] = lambda: real.figures(arguments.rabbitmq)

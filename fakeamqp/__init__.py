@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fakeamqp.broker import Broker
-    from fakeamqp.exploration.explore import Counterexample, Exploration, NotRepeatable, explore, replay
+    from fakeamqp.exploration.determinism import NotRepeatable
+    from fakeamqp.exploration.explore import Counterexample, Exploration, explore, replay
     from fakeamqp.node.topic import topic_matches
     from fakeamqp.simulation.faults import Fault, Faults
     from fakeamqp.simulation.tasks import Livelock, Task
@@ -49,7 +50,7 @@ _HOMES = {
     "Fault": "fakeamqp.simulation.faults",
     "Faults": "fakeamqp.simulation.faults",
     "Livelock": "fakeamqp.simulation.tasks",
-    "NotRepeatable": "fakeamqp.exploration.explore",
+    "NotRepeatable": "fakeamqp.exploration.determinism",
     "Task": "fakeamqp.simulation.tasks",
     "explore": "fakeamqp.exploration.explore",
     "replay": "fakeamqp.exploration.explore",

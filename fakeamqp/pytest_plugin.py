@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 import zlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -40,14 +41,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, the run that is to be replayed, and a place for reports."""
     config.addinivalue_line("markers", MARKER)
-    if config.getoption("amqp_replay"):
-        from fakeamqp.exploration.explore import replay_token
+    if config.getoption("amqp_replay") is not None:
+        from fakeamqp.exploration import replaying
+        from fakeamqp.spec.errors import Misuse
 
-        replay_token[:] = [config.getoption("amqp_replay")]
+        try:
+            replaying.ask(config.getoption("amqp_replay"))
+        except Misuse as error:
+            raise pytest.UsageError(f"--amqp-replay: {error}") from None
+        config.add_cleanup(replaying.forget)
     if config.getoption("amqp_report") is not None:
         if importlib.util.find_spec("jinja2") is None:
             raise pytest.UsageError("--amqp-report needs Jinja2: pip install 'fakeamqp[report]'")
         Path(config.getoption("amqp_report")).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    """A test begins: its explorations are counted, so that the right one replays."""
+    replaying = sys.modules.get("fakeamqp.exploration.replaying")
+    if replaying is not None:
+        replaying.begin_test()
 
 
 @pytest.fixture

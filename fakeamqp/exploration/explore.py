@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import logging
-import os
-import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fakeamqp.broker import Broker
+from fakeamqp.exploration.determinism import NotRepeatable, assert_hashes_do_not_matter
+from fakeamqp.exploration.parallel import outcomes, quiet
+from fakeamqp.exploration.replaying import begin_exploration, how_to_replay
 from fakeamqp.exploration.runs import Case, Failure, Outcome, run_once
-from fakeamqp.exploration.searches import Search, Start, search_named
+from fakeamqp.exploration.searches import QUIET, Start, search_named
 from fakeamqp.exploration.shrinking import shrunk, values_of
 from fakeamqp.exploration.story import mermaid, tell
 from fakeamqp.exploration.tokens import parse_token, token_of
-from fakeamqp.simulation import virtual_time
 from fakeamqp.simulation.chance import ReplayingChooser
 from fakeamqp.simulation.faults import Fault, Faults
-from fakeamqp.spec.errors import FakeamqpError, Misuse
-
-BATCH = 50
-"""How many runs are made between two looks at the outcomes; what is found does not depend on who makes them."""
-
-replay_token: list[str] = []
-"""The run that `pytest --amqp-replay` asks for, if it does."""
-
-
-class NotRepeatable(FakeamqpError):
-    """Two runs with the same choices differ: the program depends on something that fakeamqp does not control."""
+from fakeamqp.spec.errors import Misuse
 
 
 class Counterexample(AssertionError):
@@ -127,9 +115,11 @@ def explore(
     - search: "random"; "pct" (priorities, changed a few times, which finds what takes an unlikely order); "exhaustive"
       (every run with up to `bound` choices other than the quiet one); "crash points" (the same, of faults alone: with
       `faults=Faults(crash=1)` and `bound=3` a crash at every step, with every loss and every length of outage)
-    - executor: any concurrent.futures.Executor; then scenario and invariant must be picklable. What is found does not
-      depend on it
-    - check_determinism: make each run twice and compare; raises NotRepeatable with the first difference
+    - executor: a concurrent.futures.Executor whose workers are processes, such as ProcessPoolExecutor() or Dask's
+      client.get_executor(); then scenario and invariant must be picklable. What is found does not depend on it
+    - check_determinism: make each run twice and compare; raises NotRepeatable with the first difference. If scenario
+      and invariant can be pickled, the quiet run is also made in interpreters with other values of PYTHONHASHSEED,
+      which shows where the order of a set decides
     - max_steps: a run that goes on beyond is a failure (Livelock)
     - shrink: whether to look for the simplest run that fails in the same way
     - progress: a progress bar on standard error; by default where that is a terminal
@@ -138,36 +128,75 @@ def explore(
 
     Raises Misuse for arguments that make no sense.
     """
-    if runs < 1:
-        raise Misuse(f"runs= is how many runs to make, at least 1, not {runs!r}")
+    _check_arguments(scenario, invariant, always, runs, faults, bound, max_steps, executor)
+    token = begin_exploration()
     case = Case(scenario, invariant, seed, faults, max_steps, always, broker_arguments)
-    if replay_token:
-        return replay(
-            scenario,
-            invariant,
-            replay_token[0],
-            always=always,
-            faults=faults,
-            max_steps=max_steps,
-            **broker_arguments,
-        )
+    if token is not None:
+        return _replayed(case, token)
     found = Exploration()
     began = time.perf_counter()
-    with _progress(progress, runs) as advance, quiet():
-        for start, outcome in _outcomes(case, search_named(search, seed, bound), runs, executor, found):
-            found.runs += 1
-            advance(found)
-            if check_determinism:
-                _assert_repeatable(case, start)
-            if outcome.failure is not None:
-                failing = shrunk(case, outcome) if shrink else outcome
-                break
-        else:
-            failing = None
+    wanted = search_named(search, seed, bound)
+    if check_determinism:
+        assert_hashes_do_not_matter(case, QUIET)
+    with (
+        _progress(progress, runs) as advance,
+        quiet(),
+        contextlib.closing(outcomes(case, wanted, runs, executor, check_determinism)) as made,
+    ):
+        failing = _first_failure(made, found, advance)
+        if failing is not None and shrink:
+            failing = shrunk(case, failing)
     if failing is not None:
         raise _counterexample(case, failing, found.runs)
+    found.is_complete = wanted.is_complete
     found.seconds = time.perf_counter() - began
     return found
+
+
+def _check_arguments(
+    scenario: object,
+    invariant: object,
+    always: object,
+    runs: int,
+    faults: object,
+    bound: int,
+    max_steps: int,
+    executor: object,
+) -> None:
+    if not callable(scenario):
+        raise Misuse(f"explore takes a scenario, a function of a broker, not {scenario!r}")
+    for each in (invariant, always):
+        if each is not None and not callable(each):
+            raise Misuse(f"invariant= and always= take functions of a broker, not {each!r}")
+    if runs < 1:
+        raise Misuse(f"runs= is how many runs to make, at least 1, not {runs!r}")
+    if bound < 0:
+        raise Misuse(f"bound= is how many choices may be other than the quiet one, at least 0, not {bound!r}")
+    if max_steps < 1:
+        raise Misuse(f"max_steps= is how many steps a run may make, at least 1, not {max_steps!r}")
+    if not isinstance(faults, Faults):
+        raise Misuse(f"faults= takes a Faults, such as Faults(crash=1), not {faults!r}")
+    if executor is not None and not isinstance(executor, Executor):
+        raise Misuse(
+            f"executor= takes a concurrent.futures.Executor (of Dask: client.get_executor()), not {executor!r}"
+        )
+
+
+def _first_failure(
+    made: Iterable[tuple[Start, Outcome]], found: Exploration, advance: Callable[[Exploration], None]
+) -> Outcome | None:
+    """The first outcome that is a failure, if there is one; keeps account of all before it."""
+    states: set[int] = set()
+    for _, outcome in made:
+        found.runs += 1
+        found.steps += outcome.steps
+        if not outcome.states <= states:
+            states |= outcome.states
+            found.states, found.last_new_state = len(states), found.runs
+        advance(found)
+        if outcome.failure is not None:
+            return outcome
+    return None
 
 
 def replay(
@@ -184,69 +213,16 @@ def replay(
 
     Raises Counterexample if it fails; answers an Exploration of one run if it does not.
     """
+    return _replayed(Case(scenario, invariant, 0, faults, max_steps, always, broker_arguments), token)
+
+
+def _replayed(case: Case, token: str) -> Exploration:
     seed, values = parse_token(token)
-    case = Case(scenario, invariant, seed, faults, max_steps, always, broker_arguments)
+    case = replace(case, seed=seed)
     outcome = run_once(case, ReplayingChooser(values))
     if outcome.failure is not None:
         raise _counterexample(case, outcome, 0)
     return Exploration(1, outcome.steps, len(outcome.states), 1)
-
-
-def _outcomes(
-    case: Case, search: Search, runs: int, executor: Executor | None, found: Exploration
-) -> Iterator[tuple[Start, Outcome]]:
-    """The outcomes of the runs that a search wants, in its order; keeps account of the states."""
-    states: set[int] = set()
-    left = runs
-    count = 0
-    while left:
-        starts = list(itertools.islice(search.starts(), min(left, BATCH * _workers(executor))))
-        if not starts:
-            break
-        left -= len(starts)
-        for start, outcome in zip(starts, _run_all(case, starts, executor), strict=True):
-            count += 1
-            found.steps += outcome.steps
-            if not outcome.states <= states:
-                states |= outcome.states
-                found.states, found.last_new_state = len(states), count
-            search.learn(start, outcome)
-            yield start, outcome
-    found.is_complete = search.is_complete
-
-
-def _workers(executor: Executor | None) -> int:
-    return 1 if executor is None else 8
-
-
-def _run_all(case: Case, starts: list[Start], executor: Executor | None) -> Iterable[Outcome]:
-    if executor is None:
-        return (run_once(case, start.chooser()) for start in starts)
-    size = max(1, len(starts) // _workers(executor))
-    parts = [starts[first : first + size] for first in range(0, len(starts), size)]
-    futures = [executor.submit(run_part, case, part) for part in parts]
-    return itertools.chain.from_iterable(future.result() for future in futures)
-
-
-def run_part(case: Case, starts: list[Start]) -> list[Outcome]:
-    """Some runs, in another process."""
-    with quiet():
-        return [run_once(case, start.chooser()) for start in starts]
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Nothing is logged in runs that nobody looks at; the one that is shown, a counterexample, logs again.
-
-    What makes time virtual is kept in place from run to run.
-    """
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with virtual_time.hold():
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _counterexample(case: Case, failing: Outcome, runs: int) -> Counterexample:
@@ -259,28 +235,7 @@ def _counterexample(case: Case, failing: Outcome, runs: int) -> Counterexample:
             + (failing.failure.traceback if failing.failure else "")
         )
     token = token_of(case.seed, values)
-    return Counterexample(outcome, token, _how_to_replay(case, token), runs)
-
-
-def _how_to_replay(case: Case, token: str) -> str:
-    test = os.environ.get("PYTEST_CURRENT_TEST")
-    if test is not None:
-        return f"pytest {shlex.quote(test.rpartition(' ')[0])} --amqp-replay={token}"
-    names = [getattr(each, "__qualname__", repr(each)) for each in (case.scenario, case.invariant)]
-    return f"fakeamqp.replay({names[0]}, {names[1] if case.invariant else None}, {token!r}, ...)"
-
-
-def _assert_repeatable(case: Case, start: Start) -> None:
-    first, second = (run_once(case, start.chooser(), is_traced=True) for _ in range(2))
-    if first.digest == second.digest:
-        return
-    for number, (one, other) in enumerate(itertools.zip_longest(first.trace, second.trace), 1):
-        if str(one) != str(other):
-            raise NotRepeatable(
-                f"two runs with the same choices differ from event {number} on:\n  first:  {one}\n  second: {other}\n"
-                "Something decides here that fakeamqp does not control: a real clock (datetime.now), uuid4, random, "
-                "the order of a set, what another run has left behind"
-            )
+    return Counterexample(outcome, token, how_to_replay(token, case.scenario, case.invariant), runs)
 
 
 def _progress(wanted: bool | None, runs: int) -> contextlib.AbstractContextManager[Callable[[Exploration], None]]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import greenlet
+import pika
+
+import fakeamqp
 from fakeamqp.broker import Broker
 from fakeamqp.simulation.chance import Choice, Chooser, RecordingChooser
 from fakeamqp.simulation.faults import Fault, Faults
@@ -23,6 +29,10 @@ if TYPE_CHECKING:
 SYNC_INTERVAL_SECONDS = 0.1
 """How long message records may wait for the disk in an explored run, if the user does not say: long enough for a
 crash to find some there."""
+
+LIBRARIES = tuple(os.path.dirname(inspect.getfile(module)) + os.sep for module in (fakeamqp, pika, greenlet))
+"""Where the code is that is no part of the program."""
+DEMO = os.path.join(LIBRARIES[0], "demo", "")
 
 
 @dataclass(frozen=True)
@@ -113,10 +123,14 @@ def _check(invariant: Callable[..., Any] | None, broker: Broker, state: Any) -> 
 
 def _failure(error: Exception) -> Failure:
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "fakeamqp/" not in frame.filename and "/pika/" not in frame.filename]
+    own = [frame for frame in frames if _is_of_program(frame.filename)]
     last = (own or frames)[-1]
     shown = "".join(traceback.format_exception(error))
     return Failure(type(error).__name__, str(error), f"{last.filename}:{last.lineno}", shown)
+
+
+def _is_of_program(filename: str) -> bool:
+    return filename.startswith(DEMO) or not filename.startswith(LIBRARIES)
 
 
 def _nothing() -> None:

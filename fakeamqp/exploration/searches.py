@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from fakeamqp.exploration.runs import Outcome
-from fakeamqp.simulation.chance import Chooser, ReplayingChooser
+from fakeamqp.simulation.chance import Choice, Chooser, ReplayingChooser
 from fakeamqp.simulation.injection import DURATION, WHICH
 from fakeamqp.simulation.tasks import SCHEDULE
 from fakeamqp.spec.errors import Misuse
@@ -17,22 +18,25 @@ FAULT_STREAMS = (WHICH, DURATION, "crash")
 """The choices that say what goes wrong."""
 PCT_DEPTH = 3
 """How many turns of events a bug may take for PCT to find it with the probability that it promises."""
-PCT_STEPS = 150
-"""Among how many choices of the schedule PCT spreads its changes of priority."""
 
 
 class Start(NamedTuple):
     """How one run is to be made; can be sent to another process."""
 
     kind: str
-    """"random" or "pct", then `values` is one seed; or "replay", then these are choices."""
+    """"random", then `values` is a seed; "pct", then also among how many choices of the schedule priorities may change;
+    or "replay", then these are choices."""
     values: tuple[int, ...]
 
     def chooser(self) -> Chooser:
         """Where the run's choices come from."""
         if self.kind == "replay":
             return ReplayingChooser(self.values)
-        return (RandomWalk if self.kind == "random" else PriorityWalk)(self.values[0])
+        return RandomWalk(*self.values) if self.kind == "random" else PriorityWalk(*self.values)
+
+
+QUIET = Start("replay", ())
+"""The run in which every choice is 0."""
 
 
 class RandomWalk:
@@ -59,10 +63,10 @@ class PriorityWalk(RandomWalk):
     finding bugs" (ASPLOS 2010), PCT.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, length: int) -> None:
         super().__init__(seed)
         self._priorities: dict[str, float] = {}
-        self._changes = {self._random.randrange(PCT_STEPS) for _ in range(PCT_DEPTH - 1)}
+        self._changes = {1 + self._random.randrange(length) for _ in range(PCT_DEPTH - 1)}
         self._moment = 0
 
     def choose(self, stream: str, count: int, /, among: Sequence[str] = ()) -> int:
@@ -84,6 +88,9 @@ class PriorityWalk(RandomWalk):
 class Search(Protocol):
     """Says which runs to make."""
 
+    needs_choices: bool
+    """Whether it learns from the choices that were made in runs that end well."""
+
     @property
     def is_complete(self) -> bool:
         """Whether it has made all runs there are within its bound."""
@@ -92,25 +99,61 @@ class Search(Protocol):
         """The next runs, as many as are known before their outcomes are."""
 
     def learn(self, start: Start, outcome: Outcome) -> None:
-        """A run has come to its end."""
+        """A run has come to its end; called in the order of `starts`."""
 
 
 class RandomSearch:
     """Endless runs with seeds of their own."""
 
     is_complete = False
+    needs_choices = False
 
-    def __init__(self, kind: str, seed: int) -> None:
-        self._kind = kind
+    def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
 
     def starts(self) -> Iterator[Start]:
         """Runs without end."""
         while True:
-            yield Start(self._kind, (self._random.getrandbits(64),))
+            yield Start("random", (self._random.getrandbits(64),))
 
     def learn(self, start: Start, outcome: Outcome) -> None:
         """Nothing to learn: runs are independent of one another."""
+
+
+class PrioritySearch:
+    """Endless runs with seeds of their own, after a quiet one that shows how long they are."""
+
+    is_complete = False
+    needs_choices = True
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._length: int | None = None
+        self._has_begun = False
+
+    def starts(self) -> Iterator[Start]:
+        """The quiet run; once that is known, runs without end."""
+        if not self._has_begun:
+            self._has_begun = True
+            yield QUIET
+        while self._length is not None:
+            yield Start("pct", (self._random.getrandbits(64), self._length))
+
+    def learn(self, start: Start, outcome: Outcome) -> None:
+        """The quiet run says among how many choices priorities may change."""
+        if self._length is None:
+            self.needs_choices = False
+            self._length = max(1, sum(choice.stream == SCHEDULE for choice in outcome.choices))
+
+
+class Parent(NamedTuple):
+    """A run of a bounded search from which others branch off, each with one difference more."""
+
+    depth: int
+    values: tuple[int, ...]
+    """Its choices up to its last difference; all that came after were quiet."""
+    branches: array[int]
+    """How many possibilities each later choice had that may be made otherwise; 1 for those that may not."""
 
 
 class BoundedSearch:
@@ -120,41 +163,66 @@ class BoundedSearch:
     these are made otherwise. Source: Emmi, Qadeer, Rakamaric, "Delay-bounded scheduling" (POPL 2011).
     """
 
+    needs_choices = True
+
     def __init__(self, bound: int, streams: tuple[str, ...] | None) -> None:
         self._bound = bound
         self._streams = streams
-        self._todo: deque[tuple[int, Start]] = deque([(0, Start("replay", ()))])
+        self._known: Iterator[Start] = iter((QUIET,))
+        self._parents: deque[Parent] = deque()
         self._depths: dict[Start, int] = {}
+        """The runs under way."""
+        self._next: Start | None = None
+        self._depth = 0
+        self._look()
 
     @property
     def is_complete(self) -> bool:
         """Whether there is no run left."""
-        return not self._todo and not self._depths
+        return self._next is None and not self._depths
 
     def starts(self) -> Iterator[Start]:
         """The runs that are known."""
-        while self._todo:
-            depth, start = self._todo.popleft()
-            self._depths[start] = depth
+        while (start := self._next) is not None:
+            self._depths[start] = self._depth
+            self._look()
             yield start
+
+    def _look(self) -> None:
+        """Find the next run. Children are made when it is their turn: there are far more than parents."""
+        self._next = next(self._known, None)
+        while self._next is None and self._parents:
+            parent = self._parents.popleft()
+            self._depth = parent.depth + 1
+            self._known = _children(parent)
+            self._next = next(self._known, None)
 
     def learn(self, start: Start, outcome: Outcome) -> None:
         """Each choice that came after the last difference could be made otherwise."""
         depth = self._depths.pop(start)
-        if depth == self._bound:
-            return
-        chosen = [choice.chosen for choice in outcome.choices]
-        for index in range(len(start.values), len(chosen)):
-            choice = outcome.choices[index]
-            if self._streams is None or choice.stream in self._streams:
-                for value in range(1, choice.of):
-                    self._todo.append((depth + 1, Start("replay", (*chosen[:index], value))))
+        if depth < self._bound:
+            later = outcome.choices[len(start.values) :]
+            branches = array("L", (choice.of if self._may_differ(choice) else 1 for choice in later))
+            self._parents.append(Parent(depth, start.values, branches))
+            if self._next is None:
+                self._look()
+
+    def _may_differ(self, choice: Choice) -> bool:
+        return self._streams is None or choice.stream in self._streams
+
+
+def _children(parent: Parent) -> Iterator[Start]:
+    for quiet, count in enumerate(parent.branches):
+        for value in range(1, count):
+            yield Start("replay", (*parent.values, *(0,) * quiet, value))
 
 
 def search_named(name: str, seed: int, bound: int) -> Search:
     """The search that a user has asked for. Raises Misuse for one that there is not."""
-    if name in ("random", "pct"):
-        return RandomSearch(name, seed)
+    if name == "random":
+        return RandomSearch(seed)
+    if name == "pct":
+        return PrioritySearch(seed)
     if name == "exhaustive":
         return BoundedSearch(bound, None)
     if name == "crash points":

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fakeamqp.exploration.runs import Case, Outcome, run_once
-from fakeamqp.exploration.searches import BoundedSearch
+from fakeamqp.exploration.searches import FAULT_STREAMS, BoundedSearch
 from fakeamqp.simulation.chance import ReplayingChooser
+from fakeamqp.simulation.tasks import SCHEDULE
 
 ATTEMPTS = 600
 """How many runs may be spent on making choices quiet."""
-NEIGHBOURS = 400
-"""How many runs with a single choice that is not quiet are tried first."""
+NEIGHBOURS = 200
+"""How many runs with a single choice that is not quiet are tried first: as many without, then as many with a fault."""
 LONGEST_SHIFT = 40
 """By how many choices what comes after one may move forward when that one goes."""
 
@@ -26,12 +27,17 @@ def values_of(outcome: Outcome) -> list[int]:
 
 def shrunk(case: Case, failing: Outcome) -> Outcome:
     """A run that fails in the same way and is as simple as could be found."""
-    return _one_choice(case, failing) or _Shrinker(case, failing).shrink()
+    has_fault = any(choice.stream in FAULT_STREAMS and choice.chosen for choice in failing.choices)
+    return (
+        _one_choice(case, failing, (SCHEDULE,))
+        or (_one_choice(case, failing, FAULT_STREAMS) if has_fault else None)
+        or _Shrinker(case, failing).shrink()
+    )
 
 
-def _one_choice(case: Case, failing: Outcome) -> Outcome | None:
-    """The first run that fails alike with at most one choice other than the quiet one, if there is one."""
-    search = BoundedSearch(1, None)
+def _one_choice(case: Case, failing: Outcome, streams: tuple[str, ...]) -> Outcome | None:
+    """The first run that fails alike with at most one choice of `streams` other than the quiet one, if there is one."""
+    search = BoundedSearch(1, streams)
     left = NEIGHBOURS
     while left and not search.is_complete:
         for start in search.starts():

@@ -51,7 +51,15 @@ class Step(NamedTuple):
 
 def tell(outcome: Outcome) -> list[str]:
     """The numbered story of a run, with what was wrong in the end."""
-    steps = steps_of(outcome.trace)
+    told = tell_events(outcome.trace)
+    if outcome.failure is not None:
+        told.append(f"  => {outcome.failure.kind}: {first_line(outcome.failure.text)}")
+    return told
+
+
+def tell_events(trace: Iterable[Event]) -> list[str]:
+    """The numbered story of some events."""
+    steps = steps_of(trace)
     told = []
     for number, entry in enumerate(_without_repetitions(steps), 1):
         if isinstance(entry, str):
@@ -59,8 +67,6 @@ def tell(outcome: Outcome) -> list[str]:
             continue
         mark = "!" if entry.is_fault else " "
         told.append(f"{number:3}.{mark}{entry.at_us / 1e6:9.3f} s  {entry.actor}: {entry.words}")
-    if outcome.failure is not None:
-        told.append(f"  => {outcome.failure.kind}: {first_line(outcome.failure.text)}")
     return told
 
 

@@ -138,7 +138,7 @@ class Fault:
         return f"{self.code} {REPLY_NAMES[self.code]}{' - ' if self.text else ''}{self.text}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Faults:
     """How often each may strike in one run of a search; see the commands of `broker.faults` for what they are."""
 
@@ -162,6 +162,9 @@ class Faults:
         for field in fields(self):
             if getattr(self, field.name) < 0:
                 raise Misuse(f"{field.name}= is how often that may go wrong, not {getattr(self, field.name)}")
+
+    def __repr__(self) -> str:
+        return f"Faults({', '.join(f'{kind}={getattr(self, kind)}' for kind in self.kinds)})"
 
     @property
     def kinds(self) -> tuple[str, ...]:
