@@ -201,7 +201,7 @@ class Channel:
             assert consumer.tag == tag
             assert consumer.channel is self
             if self.transaction is None:
-                assert consumer.outstanding <= sum(each.consumer is consumer for each in held)
+                assert consumer.outstanding <= sum(each.consumer.tag == tag for each in held if each.consumer)
 
 
 def unknown_delivery_tag(delivery_tag: int) -> SoftError:

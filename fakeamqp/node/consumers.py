@@ -51,8 +51,11 @@ class Consumer:
         self.queue = queue
         self.no_ack = no_ack
         self.exclusive = exclusive
-        self.prefetch_count = 0 if no_ack else prefetch_count
-        """How many deliveries may be outstanding at once; 0 means any number."""
+        self.prefetch_count = 0 if no_ack and not queue.is_quorum else prefetch_count
+        """How many deliveries may be outstanding at once; 0 means any number.
+
+        A quorum queue heeds it also where nothing is to be acknowledged: the channel does that in the client's place.
+        """
         self.priority = priority
         """Whoever has a higher one is served first."""
         self.arguments = arguments
@@ -149,16 +152,16 @@ class Rotation:
 class Succession:
     """The consumers of a queue with a single active consumer: one is served, the others wait to succeed it.
 
-    Source: rabbit_amqqueue_process.erl and rabbit_fifo.erl, of 4.0 activate_next_consumer.
+    Quorum queues of 4.0 have another: see quorum_consumers.py. Source: rabbit_amqqueue_process.erl and, of 3.10,
+    rabbit_fifo.erl.
     """
 
-    __slots__ = ("_by_priority", "_consumers", "_replaces", "active")
+    __slots__ = ("_by_priority", "_consumers", "active")
 
-    def __init__(self, *, by_priority: bool, replaces: bool) -> None:
-        """`by_priority`: whether the highest priority succeeds, or who came first. `replaces`: already in life."""
+    def __init__(self, *, by_priority: bool) -> None:
+        """`by_priority`: whether the highest priority succeeds, or who came first."""
         self._consumers: list[Consumer] = []
         self._by_priority = by_priority
-        self._replaces = replaces
         self.active: Consumer | None = None
 
     def __len__(self) -> int:
@@ -185,12 +188,6 @@ class Succession:
 
     def next(self) -> Consumer | None:
         """The active consumer, if it can take anything."""
-        if self._replaces:
-            heir = self._heir()
-            if heir is not None and self.active is not None and heir.priority > self.active.priority:
-                if self.active.outstanding:
-                    return None  # it settles what it has, and gets nothing new
-                self.active = heir
         return self.active if self.active is not None and self.active.can_take() else None
 
     def park(self, consumer: Consumer) -> None:

@@ -91,6 +91,11 @@ def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsu
         number=channel.next_consumer_number,
     )
     channel.next_consumer_number += 1
+    if queue.is_quorum:
+        # It inherits what is unsettled of an earlier consumer of its tag (rabbit_fifo.erl, merge_consumer).
+        held = [each.consumer for each in channel.held() if each.entry.queue is queue and each.consumer is not None]
+        inherited = sum(each.tag == consumer.tag for each in held)
+        consumer.outstanding = min(inherited, consumer.prefetch_count or inherited)
     channel.consumers[consumer.tag] = consumer
     queue.consumers.add(consumer)
     events.tell_of_consumer(node, consumer)

@@ -23,14 +23,16 @@ X_DEATH = "x-death"
 CC = "CC"
 
 
-def dead_letter(node: Node, queue: Queue, message: Message, reason: str, arrived: list[str] | None = None) -> bool:
+def dead_letter(
+    node: Node, queue: Queue, message: Message, reason: str, arrived: list[str] | None = None, failures: int = 0
+) -> bool:
     """Publish a message that a queue has given up to the queue's dead letter exchange, if there is one.
 
-    Queues whose names are in `arrived` have it already; those that it now comes to are added. Returns whether it has
-    arrived wherever it should go, and that is somewhere.
+    `failures` are those of its deliveries. Queues whose names are in `arrived` have it already; those that it now comes
+    to are added. Returns whether it has arrived wherever it should go, and that is somewhere.
     """
     arrived = [] if arrived is None else arrived
-    refusals = _dead_letter(node, queue, message, reason, arrived)
+    refusals = _dead_letter(node, queue, message, reason, arrived, failures)
     has_arrived = bool(arrived) and not refusals
     for target, dead in refusals:  # which grows meanwhile
         if target.settings.overflow == "reject-publish-dlx":
@@ -39,7 +41,7 @@ def dead_letter(node: Node, queue: Queue, message: Message, reason: str, arrived
 
 
 def _dead_letter(
-    node: Node, queue: Queue, message: Message, reason: str, arrived: list[str]
+    node: Node, queue: Queue, message: Message, reason: str, arrived: list[str], failures: int = 0
 ) -> list[tuple[Queue, Message]]:
     """Publish a dead letter; which full queues have refused what. One that would go in a circle counts as arrived."""
     settings = queue.settings
@@ -51,7 +53,7 @@ def _dead_letter(
             named = {"reason": reason, "dead_letter_exchange": settings.dead_letter_exchange}
             node.watch(node.now_us, UNDELIVERABLE, message, (queue,), None, named)
         return []
-    dead = _dead(node, queue, message, reason)
+    dead = _dead(node, queue, message, reason, failures)
     targets = node.vhosts[queue.fact.vhost].route(exchange.name, dead)
     if not exchange.name:
         deliver_replies(node, dead)
@@ -93,7 +95,7 @@ def _is_cycle(queue: str, deaths: tuple[Death, ...]) -> bool:
     return False
 
 
-def _dead(node: Node, queue: Queue, message: Message, reason: str) -> Message:
+def _dead(node: Node, queue: Queue, message: Message, reason: str, failures: int) -> Message:
     profile = node.profile
     properties = message.properties
     known = message.deaths if profile.keeps_own_deaths else _deaths_in(properties.headers or EMPTY_TABLE)
@@ -112,6 +114,7 @@ def _dead(node: Node, queue: Queue, message: Message, reason: str) -> Message:
         message.body,
         further_keys=message.further_keys if new_key is None else (),
         deaths=deaths,
+        failures=failures,
     )
 
 
@@ -121,11 +124,9 @@ def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: 
     others = [death for death in known if (death.queue, death.reason) != (queue.name, reason)]
     if not node.profile.keeps_own_deaths:
         others.reverse()  # observed: 3.10 turns the older ones round each time
-    counts = queue.is_quorum and reason == "rejected" and node.profile.keeps_own_deaths
-    shown = message.shown_deliveries + 1 if counts else 0
     if same:
         is_sorted = not node.profile.keeps_own_deaths
-        again = same[0].replace(count=same[0].count + 1, is_sorted=is_sorted, shown_deliveries=shown)
+        again = same[0].replace(count=same[0].count + 1, is_sorted=is_sorted)
         return (again, *others)
     death = Death(
         queue.name,
@@ -136,7 +137,6 @@ def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: 
         (message.routing_key, *message.cc()),
         message.properties.expiration,
         is_sorted=bool(known) and not node.profile.keeps_own_deaths,
-        shown_deliveries=shown,
     )
     return (death, *others)
 

@@ -38,6 +38,12 @@ class WakeAt(Record):
     at_us: int
 
 
+class SettledAtOnce(Record):
+    """Effect: a quorum queue's consumer acknowledges nothing, so that its channel has done so with what it got."""
+
+    consumer: Consumer
+
+
 class Unused(Record):
     """Effect: the last consumer of an auto-delete queue is gone."""
 
@@ -48,4 +54,4 @@ class Forget(Record):
     entry: Entry
 
 
-Effect: TypeAlias = Deliver | GiveUp | WakeAt | Unused | Forget
+Effect: TypeAlias = Deliver | GiveUp | WakeAt | SettledAtOnce | Unused | Forget

@@ -27,14 +27,12 @@ class Death(Record, frozen=True):
     original_expiration: str | None
     is_sorted: bool = False
     """Whether the entry's fields are written in alphabetical order; 3.10 does so with all but the first."""
-    shown_deliveries: int = 0
-    """As how often delivered a quorum queue of 4.0 shows the message before its own: once for each that rejected it."""
 
 
 class Message:
     """What was published; one object however many queues it went to. Immutable."""
 
-    __slots__ = ("body", "deaths", "exchange", "further_keys", "properties", "routing_key")
+    __slots__ = ("body", "deaths", "exchange", "failures", "further_keys", "properties", "routing_key")
 
     def __init__(
         self,
@@ -44,6 +42,7 @@ class Message:
         body: bytes,
         further_keys: tuple[str, ...] = (),
         deaths: tuple[Death, ...] = (),
+        failures: int = 0,
     ) -> None:
         self.exchange = exchange
         self.routing_key = routing_key
@@ -51,6 +50,8 @@ class Message:
         """The other routing keys, of CC and BCC."""
         self.deaths = deaths
         """What the broker itself knows of earlier deaths, the latest first."""
+        self.failures = failures
+        """How often it was rejected in quorum queues of 4.0 that it died in, or returned as a channel was over."""
         self.properties = properties
         self.body = body
 
@@ -63,11 +64,6 @@ class Message:
     def routing_keys(self) -> tuple[str, ...]:
         """All keys that the message is routed by, its own first."""
         return (self.routing_key, *self.further_keys)
-
-    @property
-    def shown_deliveries(self) -> int:
-        """See `Death.shown_deliveries`, of the latest."""
-        return self.deaths[0].shown_deliveries if self.deaths else 0
 
     def cc(self) -> tuple[str, ...]:
         """The routing keys that the header CC names."""
@@ -85,6 +81,7 @@ class Entry:
         "appended_us",
         "deliveries",
         "expires_us",
+        "failures",
         "is_redelivered",
         "message",
         "position",
@@ -102,5 +99,7 @@ class Entry:
         self.is_redelivered = False
         self.deliveries = 0
         """How often a quorum queue's message came back; feeds x-delivery-count."""
+        self.failures = message.failures
+        """How often a channel was over that had it, or rejected it before; feeds x-delivery-count after death."""
         self.survives = False
         """Whether the journal holds this entry."""

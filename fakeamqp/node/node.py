@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 
-from fakeamqp.node import consumer_timeout, erlang, events, firehose, sessions
+from fakeamqp.node import consumer_timeout, erlang, events, firehose, sessions, settling
 from fakeamqp.node.access import Access
 from fakeamqp.node.alarms import is_held
 from fakeamqp.node.apply import APPLY, RETRACT, recover
@@ -17,7 +17,7 @@ from fakeamqp.node.connections import Connection
 from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.dead_letter import dead_letter
 from fakeamqp.node.dispatch import dispatch
-from fakeamqp.node.effects import Deliver, Discarded, Effect, Forget, GiveUp, WakeAt
+from fakeamqp.node.effects import Deliver, Discarded, Effect, Forget, GiveUp, SettledAtOnce, WakeAt
 from fakeamqp.node.exchange_registry import ExchangeTypes, Matching
 from fakeamqp.node.facts import Fact, GlobalParameterFact, key_of
 from fakeamqp.node.journal import Journal
@@ -216,6 +216,8 @@ class Node:
             if self.watch is not None:
                 self.watch(self.now_us, FORGOTTEN, effect.entry.message, (queue,))
             self.retract_entry(effect.entry)
+        elif type(effect) is SettledAtOnce:
+            settling.settle_at_once(self, effect.consumer)
         else:
             delete_queue(self, queue, by=events.INTERNAL)
 
@@ -258,7 +260,8 @@ class Node:
         """Dead-letter an entry; where that must not fail and does, it is tried again after a while."""
         entry, reason = discarded.entry, discarded.reason
         queue = entry.queue
-        has_arrived = dead_letter(self, queue, entry.message, reason, discarded.arrived)
+        failures = _failures(entry, reason) if self.profile.keeps_own_deaths else 0
+        has_arrived = dead_letter(self, queue, entry.message, reason, discarded.arrived, failures)
         if has_arrived or not queue.settings.dead_letters_at_least_once:
             self.retract_entry(entry)
             return
@@ -284,7 +287,7 @@ class Node:
         if message.properties.expiration is not None:
             expires_us = min(expires_us, self.now_us + int(message.properties.expiration) * 1000)
         entry = queue.enqueue(message, expires_us)
-        if queue.is_quorum and message.shown_deliveries:
+        if queue.is_quorum and message.failures:
             entry.is_redelivered = True
         self.commit_entry(entry)
         return entry
@@ -317,7 +320,7 @@ class Node:
     def delivered_properties(self, entry: Entry, *, counts_from_zero: bool = False) -> BasicProperties:
         """A message's properties as a quorum queue's receiver gets them: with its returns counted in a header."""
         properties = entry.message.properties
-        count = entry.deliveries or entry.message.shown_deliveries
+        count = entry.deliveries or entry.message.failures
         if not (count or counts_from_zero):
             return properties
         headers = {**(properties.headers or {}), DELIVERY_COUNT: LongLong(count)}
@@ -376,3 +379,8 @@ class Node:
         for connection in self.connections.values():
             for channel in connection.channels.values():
                 channel.check()
+
+
+def _failures(entry: Entry, reason: str) -> int:
+    """What a dead letter has failed of deliveries: what a quorum queue of 4.0 tells of it further on (observed)."""
+    return entry.failures + (reason == "rejected") if entry.queue.is_quorum else 0

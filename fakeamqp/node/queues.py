@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from fakeamqp.node.arguments import assert_equivalent, described
-from fakeamqp.node.backlog import Backlog, Line, PriorityBacklog, QuorumBacklog
-from fakeamqp.node.consumers import Consumer, Rotation, Succession
-from fakeamqp.node.effects import Deliver, Discarded, Effect, Forget, GiveUp, Unused, WakeAt
+from fakeamqp.node.consumers import Consumer
+from fakeamqp.node.effects import Deliver, Discarded, Effect, Forget, GiveUp, SettledAtOnce, Unused, WakeAt
 from fakeamqp.node.facts import PolicyFact, QueueFact
 from fakeamqp.node.journal import QueueStore
 from fakeamqp.node.logs import Log
 from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.queue_arguments import QueueArguments, assert_equivalent_queue_arguments, parse_queue_arguments
+from fakeamqp.node.queue_types import backlog_of, consumers_of, delivery_limit_of
 from fakeamqp.node.readers import Readers
 from fakeamqp.node.timers import Timer
 from fakeamqp.spec.errors import resource_locked
@@ -84,7 +84,7 @@ class Queue:
         """A stream's messages, which take the place of the backlog."""
         self.readers = None if self.log is None else Readers(self.log, profile)
         """A stream's consumers."""
-        self.backlog = _backlog(self.settings, profile) if self.log is None else self.log
+        self.backlog = backlog_of(self.settings, profile) if self.log is None else self.log
         self.ready_bytes = 0
         """The size of all ready bodies, where it matters."""
         self.unacked: dict[int, Entry] = {}
@@ -93,7 +93,7 @@ class Queue:
         """What waits to be dead-lettered, in the order of dying."""
         self.discarded_bytes = 0
         """The size of their bodies."""
-        self.consumers = _consumers(self.settings, profile) if self.readers is None else self.readers
+        self.consumers = consumers_of(self.settings, profile) if self.readers is None else self.readers
         self.exclusive_consumer: Consumer | None = None
         self.had_consumer = False
         self.has_requeued = False
@@ -125,7 +125,7 @@ class Queue:
         """Whether `refuses` must be asked: whom a quorum queue has stopped, no change of a policy frees (observed)."""
         if self.is_limited:
             self.ready_bytes = sum(len(entry.message.body) for entry in self.backlog)
-        self.delivery_limit = _delivery_limit(settings.delivery_limit, self.profile) if self.is_quorum else None
+        self.delivery_limit = delivery_limit_of(settings.delivery_limit, self.profile) if self.is_quorum else None
         """How often a message may come back."""
         self.ttl_us = None if settings.message_ttl_ms is None else settings.message_ttl_ms * 1000
         """How long a message may wait."""
@@ -234,6 +234,7 @@ class Queue:
         new = self.enqueue(entry.message, entry.expires_us)
         new.is_redelivered = entry.is_redelivered
         new.deliveries = entry.deliveries
+        new.failures = entry.failures
         return new
 
     def drop(self, entry: Entry) -> None:
@@ -269,6 +270,9 @@ class Queue:
         if self.has_returned_together:
             self.has_returned_together = False
             effects.sort(key=self._turn_to_be_sent)
+        if self.is_quorum:
+            served = dict.fromkeys(each.consumer for each in effects if isinstance(each, Deliver))
+            effects += [SettledAtOnce(consumer) for consumer in served if consumer.no_ack]
         if head is not None and head.expires_us != NO_EXPIRY_US and head is not self.backlog.overtaker:
             effects.append(WakeAt(head.expires_us))
         if self.fact.auto_delete and self.had_consumer and not (self.consumers or self.is_deleted):
@@ -289,9 +293,9 @@ class Queue:
                 effects.append(GiveUp(self.take(), "expired"))
                 continue
             entry = self.take()
-            if not consumer.no_ack:
+            if self.is_quorum or not consumer.no_ack:
                 consumer.outstanding += 1
-                consumer.channel.outstanding += 1
+                consumer.channel.outstanding += not consumer.no_ack
                 if self.is_quorum and not consumer.can_take():
                     self.consumers.park(consumer)
             effects.append(Deliver(consumer, entry))
@@ -341,32 +345,6 @@ class Queue:
             assert not any(each.can_take() for each in self.consumers), f"{self.name}: ready messages, idle consumers"
         if self.exclusive_consumer is not None:
             assert list(self.consumers) == [self.exclusive_consumer]
-
-
-def _backlog(settings: QueueArguments, profile: Profile) -> Backlog:
-    if settings.queue_type == "quorum":
-        return QuorumBacklog(has_levels=profile.quorum_queues_have_priorities)
-    if settings.max_priority is None:
-        return Line()
-    return PriorityBacklog(settings.max_priority or int(profile.zero_priorities_are_one))
-
-
-def _consumers(settings: QueueArguments, profile: Profile) -> Rotation | Succession:
-    if not settings.single_active_consumer:
-        return Rotation()
-    if settings.queue_type == "classic":
-        return Succession(by_priority=True, replaces=False)
-    newer = profile.quorum_queues_have_priorities
-    return Succession(by_priority=newer, replaces=newer)
-
-
-def _delivery_limit(limit: Any, profile: Profile) -> int | None:
-    """What a quorum queue makes of its x-delivery-limit, which may be anything (observed)."""
-    if limit is None:
-        return profile.default_delivery_limit
-    if isinstance(limit, bool) or not isinstance(limit, int):
-        return None
-    return limit if limit >= 0 else profile.negative_delivery_limit
 
 
 def queue_named(name: str, vhost: str) -> str:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from fakeamqp.node import erlang, watching
 from fakeamqp.node.channels import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome, Settlement, Unacked
+from fakeamqp.node.quorum_consumers import QuorumSuccession
 from fakeamqp.node.streams import assert_may_recover, assert_may_return
 from fakeamqp.spec.errors import HardError, not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
 if TYPE_CHECKING:
+    from fakeamqp.node.consumers import Consumer
     from fakeamqp.node.messages import Entry
     from fakeamqp.node.node import Node
+    from fakeamqp.node.queues import Queue
 
 
 def ack(node: Node, channel: Channel, method: BasicAck) -> None:
@@ -93,7 +96,8 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
             # Credit belongs to a consumer tag: a new one of that tag gets what an old one's delivery frees (observed).
             consumer = channel.consumers.get(receiver.tag)
             if consumer is not None and consumer.queue is receiver.queue:
-                consumer.outstanding -= 1
+                # A quorum queue gives nobody more credit than it began with (rabbit_fifo.erl, increase_credit).
+                consumer.outstanding -= consumer.outstanding > 0 or not receiver.queue.is_quorum
         entry = each.entry
         queue = entry.queue
         if outcome is ACKNOWLEDGED and node.watch is not None:
@@ -111,11 +115,29 @@ def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outco
         else:
             node.give_up(entry, "rejected")
     queues = [deliveries[0].entry.queue]
+    if outcome is not REQUEUED:
+        _activate_next(node, queues[0], channel)
     if channel.global_prefetch:
         queues += [consumer.queue for consumer in channel.consumers.values()]
     for queue in queues:
         if queue.consumers.unpark(channel) or queue.is_limited or outcome is REQUEUED:
             node.touch(queue)
+
+
+def settle_at_once(node: Node, consumer: Consumer) -> None:
+    """A channel has got messages for a consumer that acknowledges nothing, and tells the quorum queue so."""
+    consumer.outstanding = 0
+    _activate_next(node, consumer.queue, consumer.channel)
+    if consumer.queue.consumers.unpark(consumer.channel):
+        node.touch(consumer.queue)
+
+
+def _activate_next(node: Node, queue: Queue, channel: Channel) -> None:
+    """What is settled for good may let another consumer succeed the active one."""
+    if isinstance(queue.consumers, QuorumSuccession):
+        queue.consumers.unpark(channel)
+        queue.consumers.activate_next()
+        node.touch(queue)
 
 
 def return_all(node: Node, channel: Channel, deliveries: list[Unacked]) -> None:
@@ -162,6 +184,7 @@ def _requeue(node: Node, entry: Entry, *, returned_by: Channel | None) -> None:
         queue.put_back(entry)
         return
     entry.deliveries += 1
+    entry.failures += returned_by is None
     if queue.delivery_limit is not None and entry.deliveries > queue.delivery_limit:
         node.give_up(entry, "delivery_limit")
     elif returned_by is not None and queue.delivery_limit is None:

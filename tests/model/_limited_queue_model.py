@@ -74,6 +74,8 @@ class ModelQueue:
     ready: list[ModelMessage] = field(default_factory=list)
     consumers: list[ModelConsumer] = field(default_factory=list)
     active: ModelConsumer | None = None
+    is_quiescing: bool = False
+    """Whether the active consumer of a quorum queue of 4.0 only settles what it has."""
     dead: list[tuple[bytes, str]] = field(default_factory=list)
     count: int = 0
     consumers_ever: int = 0
@@ -119,12 +121,39 @@ class ModelQueue:
         self.consumers.append(consumer)
         self.consumers_ever += 1
         consumer.age = self.consumers_ever
-        self.active = self.active or consumer
+        if self.replaces:
+            self.activate()
+        else:
+            self.active = self.active or consumer
 
     def remove(self, consumer: ModelConsumer) -> None:
         self.consumers.remove(consumer)
         if self.active is consumer:
-            self.active = self.heir()
+            self.is_quiescing = False
+            self.active = None if self.replaces else self.heir()
+        if self.replaces:
+            self.activate()
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a higher priority may replace the active consumer."""
+        return self.settings.single_active and self.settings.is_quorum and self.settings.version == "4.0"
+
+    def activate(self) -> None:
+        """Of a quorum queue of 4.0: who comes, goes or settles for good may change who is active."""
+        waiting = [each for each in self.consumers if each is not self.active]
+        heir = max(waiting, key=lambda each: (each.priority, each.prefetch), default=None)
+        if heir is not None and (self.active is None or heir.priority > self.active.priority):
+            self.is_quiescing = self.active is not None and self.active.outstanding > 0
+            self.active = self.active if self.is_quiescing else heir
+
+    def free(self, channel: int, tag: str) -> None:
+        """A delivery is settled. Credit belongs to a tag: a new consumer gets what an old one's frees (observed)."""
+        for each in self.consumers:
+            if (each.channel, each.tag) == (channel, tag):
+                each.outstanding -= each.outstanding > 0 or not self.settings.is_quorum
+        if self.is_quiescing and self.active is not None and not self.active.outstanding:
+            self.active, self.is_quiescing = None, False
 
     def heir(self) -> ModelConsumer | None:
         """Who is the single active consumer next."""
@@ -137,14 +166,7 @@ class ModelQueue:
         if not self.settings.single_active:
             able = [each for each in self.consumers if each.can_take()]
             return [each for each in able if each.priority == max(other.priority for other in able)]
-        heir = self.heir()
-        if heir is None or self.active is None:
-            return []
-        if self.settings.is_quorum and self.settings.version == "4.0" and heir.priority > self.active.priority:
-            if self.active.outstanding:
-                return []
-            self.active = heir
-        return [self.active] if self.active.can_take() else []
+        return [self.active] if self.active and self.active.can_take() and not self.is_quiescing else []
 
     # -- what becomes of messages --------------------------------------------------------------------------------------
 
@@ -229,7 +251,7 @@ class ModelQueue:
 
     def restart(self, held: list[ModelMessage], *, graceful: bool) -> None:
         """The node went down and is back; nobody is there any more."""
-        self.consumers, self.active, self.known, self.blocked = [], None, [], []
+        self.consumers, self.active, self.is_quiescing, self.known, self.blocked = [], None, False, [], []
         for message in held:
             message.redelivered = True
             message.returns += 1

@@ -138,7 +138,7 @@ class ModelChannel:
             # Credit belongs to a tag: a new consumer gets what an old one's delivery frees (observed).
             consumer = self.consumers.get(each.consumer_tag)
             if consumer is not None and consumer.queue is each.queue:
-                consumer.outstanding -= 1
+                consumer.outstanding -= consumer.outstanding > 0 or not each.queue.is_quorum
             if requeue:
                 each.queue.take_back(each.message, may_go_to_back=True)
 

@@ -184,7 +184,13 @@ class LimitedQueueMachine(RuleBasedStateMachine):
         if any((each.channel, each.tag) == (number, tag) for each in self.queue.consumers):
             return
         assert self.say(number, BasicQos(0, prefetch, False)) == [BasicQosOk()]
-        self.queue.add(ModelConsumer(tag, number, prefetch, priority))
+        consumer = ModelConsumer(tag, number, prefetch, priority)
+        if self.queue.settings.is_quorum:
+            # Who uses a tag again may get an older one's place, which the model need not know: all have one priority.
+            consumer.priority = priority = priority if self.queue.settings.single_active else 0
+            holders = [each for _, each in self.held[number].values() if each is not None]
+            consumer.outstanding = min(prefetch, sum(each.tag == tag for each in holders))
+        self.queue.add(consumer)
         arguments = {"x-priority": priority}
         assert self.say(number, BasicConsume("orders", tag, arguments=arguments)) == [BasicConsumeOk(tag)]
 
@@ -202,10 +208,9 @@ class LimitedQueueMachine(RuleBasedStateMachine):
         number, tag = deliveries[which % len(deliveries)]
         message, consumer = self.held[number].pop(tag)
         if consumer is not None:
-            # Credit belongs to a tag: a new consumer gets what an old one's delivery frees (observed).
-            for each in self.queue.consumers:
-                if (each.channel, each.tag) == (consumer.channel, consumer.tag):
-                    each.outstanding -= 1
+            self.queue.free(consumer.channel, consumer.tag)
+        if way != "requeue" and self.queue.replaces:
+            self.queue.activate()
         if way == "requeue":
             self.queue.take_back(message, by_client=True)
         elif way == "reject":

@@ -147,7 +147,11 @@ class QueueMachine(QueueBench):
         if tag in channel.consumers:
             return
         assert self.say(index, BasicQos(0, prefetch, False)) == [BasicQosOk()]
-        channel.consumers[tag] = ModelConsumer(tag, self.queues[name], no_ack, prefetch)
+        queue = self.queues[name]
+        consumer = channel.consumers[tag] = ModelConsumer(tag, queue, no_ack, prefetch)
+        if queue.is_quorum:
+            held = sum(each.queue is queue and each.consumer_tag == tag for each in channel.unsettled)
+            consumer.outstanding = min(held, prefetch or held)
         assert self.say(index, BasicConsume(name, tag, no_ack=no_ack)) == [BasicConsumeOk(tag)]
 
     @precondition(lambda self: any(channel.consumers for channel in self.channels))

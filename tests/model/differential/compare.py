@@ -54,8 +54,7 @@ def compare(program: Program, fake: FakeSide, real: RealSide, patience: float) -
         if expected.is_free or real.is_interleaved(found, expected):
             break
         if found != expected:
-            is_free = fake.resumes_first(step, found, expected) or fake.shares_room(step)
-            if not is_free and not fake.explains_internal_error(found):
+            if not fake.explains(step, found, expected):
                 comparison.disagreement = Disagreement(program, step, expected, found)
             break
         comparison.steps += 1

@@ -12,8 +12,10 @@ import pika
 import fakeamqp
 from fakeamqp.node.channels import Channel
 from fakeamqp.node.node import Node
+from fakeamqp.node.queues import Queue
 from fakeamqp.spec import methods
 from fakeamqp.spec.methods import ChannelOpen, Method, QueueDeclare, QueueDeclareOk
+from tests.model.differential import freedoms
 from tests.model.differential.observations import Observation, Observer, Place
 from tests.model.differential.steps import CHANNELS, CONNECTIONS, SERVER_NAMED, ClearPolicy, Command, SetPolicy, Step
 from tests.model.differential.wire import Wire
@@ -246,9 +248,11 @@ class FakeSide(Side):
         self._types: dict[str, set[str]] = {}
         """Of which types queues of a name have been."""
         self._is_overtaken = False
-        """Whether the last step is one of `overtakes`."""
+        """Whether the last step is one of `freedoms.overtakes`."""
+        self._outruns_expiry = False
+        """Whether it is one of `freedoms.outruns_expiry`."""
         self._has_reused_tag = False
-        """Whether any step was one of `reuses_tag`."""
+        """Whether any step was one of `freedoms.reuses_tag`."""
 
     def _open_wire(self, connection: int) -> Wire:
         wire = super()._open_wire(connection)
@@ -265,55 +269,16 @@ class FakeSide(Side):
         connection = self._node.connections.get(self._numbers[step.connection])
         return None if connection is None else connection.channels.get(step.channel)
 
+    def _queues(self) -> list[Queue]:
+        return list(self._node.vhosts[self.vhost].queues.values())
+
     def make(self, step: Step) -> bool:
         """As of any side; see there."""
-        self._is_overtaken = self.overtakes(step)
-        self._has_reused_tag = self._has_reused_tag or self.reuses_tag(step)
+        channel = self._channel(step)
+        self._is_overtaken = freedoms.overtakes(channel, step)
+        self._outruns_expiry = freedoms.outruns_expiry(self._queues(), step)
+        self._has_reused_tag = self._has_reused_tag or freedoms.reuses_tag(channel, step)
         return super().make(step)
-
-    def overtakes(self, step: Step) -> bool:
-        """Whether a step commits a publish to a quorum queue and what was decided about a delivery of the same queue.
-
-        What a channel says of deliveries may overtake its publishes: these are commands of low priority to the log,
-        which appends them when it has nothing else to do. (ra_server_proc.erl, flush_commands. Of 60 such commits to
-        one queue 4 had the publish first in 3.10, and 1 of 30 in 4.0.) Ask before the step is made.
-        """
-        channel = self._channel(step)
-        if channel is None or channel.transaction is None or not isinstance(step.method, methods.TxCommit):
-            return False
-        published = {queue.name for each in channel.transaction.publications for queue in each.queues}
-        settled = [each.entry.queue for some in channel.transaction.settlements for each in some.deliveries]
-        return any(queue.is_quorum and queue.name in published for queue in settled)
-
-    def reuses_tag(self, step: Step) -> bool:
-        """Whether a step consumes from a quorum queue with the tag of a consumer that left, and is not settled with it.
-
-        Of 3.10 the queue goes on with what it knows of that consumer, while the channel begins anew, takes the next
-        delivery for one that followed others, and dies as it asks for those (observed). Ask before the step is made.
-        """
-        channel = self._channel(step)
-        if channel is None or not isinstance(step.method, methods.BasicConsume):
-            return False
-        tag = step.method.consumer_tag
-        held = [each.consumer for each in channel.held() if each.entry.queue.is_quorum and each.consumer is not None]
-        return tag not in channel.consumers and any(consumer.tag == tag for consumer in held)
-
-    def resumes_first(self, step: Step, found: Observation, expected: Observation) -> bool:
-        """Whether a channel with a limit as a whole has got another delivery than the one that it returned.
-
-        A channel tells the queue what returns, and then its limiter that there is room, which tells the queue to
-        resume. If the queue is not quick, it finds both, and that it resumes goes before what returns: it delivers
-        what is next (rabbit_amqqueue_process.erl, prioritise_cast; of a hundred returns it happened to one).
-        """
-        channel = self._channel(step)
-        if channel is None or not channel.global_prefetch:
-            return False
-        method = step.method
-        returns = isinstance(method, methods.BasicRecover | methods.TxCommit) or (
-            isinstance(method, methods.BasicNack | methods.BasicReject) and method.requeue
-        )
-        place = (step.connection, step.channel)
-        return returns and _without_deliveries_to(place, found) == _without_deliveries_to(place, expected)
 
     def observe(self, step: Step) -> Observation:
         """What a step has brought; it has run to its end."""
@@ -325,23 +290,21 @@ class FakeSide(Side):
         self.queues = observation.queues = {called: answer for called, answer in answers.items() if answer is not None}
         for name, queue in self.broker.vhost(self.vhost).queues.items():
             self._types.setdefault(name, set()).add(queue.type)
-        observation.is_free = self.may_choose() or self._is_overtaken
+        observation.is_free = self.may_choose() or self._is_overtaken or freedoms.wakes(self._queues(), observation)
         self.renew(observation)
         return observation
 
-    def shares_room(self, step: Step) -> bool:
-        """Whether a step may make room on a channel with a limit as a whole that consumes from several queues.
-
-        Chance says which queue hears of it first (rabbit_limiter.erl, notify_queues), and may fill it.
-        """
+    def explains(self, step: Step, found: Observation, expected: Observation) -> bool:
+        """Whether RabbitMQ was free to bring what it has brought instead of what was expected."""
         channel = self._channel(step)
-        if channel is None or not channel.global_prefetch:
-            return False
-        settles = (methods.BasicAck, methods.BasicNack, methods.BasicReject, methods.BasicRecover, methods.TxCommit)
-        queues = {consumer.queue.name for consumer in channel.consumers.values() if not consumer.queue.is_quorum}
-        return isinstance(step.method, settles) and len(queues) > 1
+        return (
+            self._outruns_expiry
+            or freedoms.resumes_first(channel, step, found, expected)
+            or freedoms.shares_room(channel, step, found, expected)
+            or self._explains_internal_error(found)
+        )
 
-    def explains_internal_error(self, found: Observation) -> bool:
+    def _explains_internal_error(self, found: Observation) -> bool:
         """Whether RabbitMQ has died of a bug of its own: 541, after `reuses_tag`, or by a name of queues of two types.
 
         A channel that used the quorum queue keeps a state for its name, and trips over the classic one (observed).
@@ -349,14 +312,6 @@ class FakeSide(Side):
         lines = [line for arrived in found.arrived.values() for line in arrived]
         may_die = self._has_reused_tag or any(len(types) > 1 for types in self._types.values())
         return may_die and any("reply_code=541" in line for line in lines)
-
-
-def _without_deliveries_to(place: Place, observation: Observation) -> tuple[object, ...]:
-    """An observation, but for which deliveries a channel got: only how many."""
-    arrived = {at: list(lines) for at, lines in observation.arrived.items()}
-    rest = [line for line in arrived.pop(place, []) if not line.startswith("BasicDeliver(")]
-    number = len(observation.arrived.get(place, [])) - len(rest)
-    return arrived, rest, number, observation.confirmed, observation.refused, observation.queues
 
 
 class RealSide(Side):

@@ -150,5 +150,5 @@ def test_a_limited_channel_may_get_the_next_delivery_before_the_returned_one(
         expected = [fake.make(step) and fake.observe(step) for step in program][-1]
         assert isinstance(expected, Observation)
         other, none = ({(0, 1): lines} for lines in (["BasicDeliver(...)"], []))
-        assert fake.resumes_first(nack, Observation(arrived=other, queues=expected.queues), expected) is is_excused
-        assert not fake.resumes_first(nack, Observation(arrived=none, queues=expected.queues), expected)
+        assert fake.explains(nack, Observation(arrived=other, queues=expected.queues), expected) is is_excused
+        assert not fake.explains(nack, Observation(arrived=none, queues=expected.queues), expected)

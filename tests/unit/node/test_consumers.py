@@ -6,6 +6,7 @@ import pytest
 
 from fakeamqp.node.consumers import Rotation, Succession
 from fakeamqp.node.queues import Queue
+from fakeamqp.node.quorum_consumers import QuorumSuccession
 from tests.unit.node._parts import make_channel, make_consumer, make_queue
 
 
@@ -184,4 +185,6 @@ class TestSuccession:
         replaces = queue.is_quorum and queue.profile.quorum_queues_have_priorities
         assert served(queue.consumers, 1) == ([] if replaces else ["first"])
         first.outstanding = 0
+        if isinstance(queue.consumers, QuorumSuccession):
+            queue.consumers.activate_next()
         assert served(queue.consumers, 1) == (["second"] if replaces else ["first"])
