@@ -71,7 +71,7 @@ class Explanation(Record, frozen=True):
     routing_keys: tuple[str, ...]
     """Its own, and those in the headers CC and BCC."""
     queues: tuple[str, ...]
-    """Where it goes."""
+    """Where it goes, in the order in which bindings were made."""
     possible_queues: tuple[str, ...]
     """Where else it may go, where something else than the message decides."""
     exchanges: tuple[ExchangeVerdict, ...]
