@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fakeamqp.node import operator
 from fakeamqp.node.journal import Journal
 from fakeamqp.node.node import Node
 from fakeamqp.node.profile import profile_of
@@ -20,16 +19,9 @@ from fakeamqp.simulation.clock import Clock, to_us
 from fakeamqp.simulation.custom_exchanges import RoutingFunction, matchings
 from fakeamqp.simulation.fates import tell_of_losses, watcher
 from fakeamqp.simulation.fault_commands import FaultCommands
+from fakeamqp.simulation.listings import Listings
 from fakeamqp.simulation.network import Stream
 from fakeamqp.simulation.operating import EVERYTHING, GUEST, Definitions, OperatorCommands
-from fakeamqp.simulation.snapshots import (
-    BindingSnapshot,
-    ConsumerSnapshot,
-    ExchangeSnapshot,
-    QueueSnapshot,
-    VirtualHostSnapshot,
-    vhost_snapshot,
-)
 from fakeamqp.simulation.trace import BROKER, CHOICE, TIME, Trace
 from fakeamqp.simulation.waiting import Loop
 from fakeamqp.spec.errors import Misuse
@@ -39,7 +31,7 @@ if TYPE_CHECKING:
     from fakeamqp.simulation.tasks import Task
 
 
-class SimulatedBroker(OperatorCommands, Questions):
+class SimulatedBroker(OperatorCommands, Listings, Questions):
     """A RabbitMQ in memory and the world around it; `fakeamqp.Broker`, which tells the arguments, adds the doors."""
 
     def __init__(
@@ -391,36 +383,6 @@ class SimulatedBroker(OperatorCommands, Questions):
 
     def _note(self, what: str) -> None:
         self.trace.note(self.clock.now_us, BROKER, what)
-
-    # -- what is there ------------------------------------------------------------------------------------------
-
-    def vhost(self, name: str = "/") -> VirtualHostSnapshot:
-        """A virtual host as it is now. Raises Misuse if there is none, or while the broker is down."""
-        with self.lock:
-            return vhost_snapshot(operator.existing_vhost(self._running_node("vhost"), name))
-
-    def vhosts(self) -> list[VirtualHostSnapshot]:
-        """All virtual hosts as they are now."""
-        with self.lock:
-            return [vhost_snapshot(vhost) for vhost in self._running_node("vhosts").vhosts.values()]
-
-    def list_queues(self, vhost: str = "/") -> list[QueueSnapshot]:
-        """A virtual host's queues."""
-        return list(self.vhost(vhost).queues.values())
-
-    def list_exchanges(self, vhost: str = "/") -> list[ExchangeSnapshot]:
-        """A virtual host's exchanges, the predeclared ones too."""
-        return list(self.vhost(vhost).exchanges.values())
-
-    def list_bindings(self, vhost: str = "/") -> list[BindingSnapshot]:
-        """A virtual host's bindings, the default exchange's too, as rabbitmqctl lists them."""
-        found = self.vhost(vhost)
-        default = [BindingSnapshot("", "queue", queue, queue, {}) for queue in found.queues]
-        return [*default, *found.bindings]
-
-    def list_consumers(self, vhost: str = "/") -> list[ConsumerSnapshot]:
-        """A virtual host's consumers, by queue."""
-        return [consumer for queue in self.list_queues(vhost) for consumer in queue.consumers]
 
     def check(self) -> None:
         """Assert the node's invariants; for tests of fakeamqp itself."""

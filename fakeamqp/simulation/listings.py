@@ -1,0 +1,54 @@
+"""The part of the broker that a user asks what is there."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from fakeamqp.node import operator
+from fakeamqp.node.node import Node
+from fakeamqp.simulation.snapshots import (
+    BindingSnapshot,
+    ConsumerSnapshot,
+    ExchangeSnapshot,
+    QueueSnapshot,
+    VirtualHostSnapshot,
+    vhost_snapshot,
+)
+
+
+class Listings:
+    """A part of the broker that a user holds."""
+
+    if TYPE_CHECKING:
+        lock: threading.RLock
+
+        def _running_node(self, purpose: str) -> Node: ...
+
+    def vhost(self, name: str = "/") -> VirtualHostSnapshot:
+        """A virtual host as it is now. Raises Misuse if there is none, or while the broker is down."""
+        with self.lock:
+            return vhost_snapshot(operator.existing_vhost(self._running_node("vhost"), name))
+
+    def vhosts(self) -> list[VirtualHostSnapshot]:
+        """All virtual hosts as they are now."""
+        with self.lock:
+            return [vhost_snapshot(vhost) for vhost in self._running_node("vhosts").vhosts.values()]
+
+    def list_queues(self, vhost: str = "/") -> list[QueueSnapshot]:
+        """A virtual host's queues."""
+        return list(self.vhost(vhost).queues.values())
+
+    def list_exchanges(self, vhost: str = "/") -> list[ExchangeSnapshot]:
+        """A virtual host's exchanges, the predeclared ones too."""
+        return list(self.vhost(vhost).exchanges.values())
+
+    def list_bindings(self, vhost: str = "/") -> list[BindingSnapshot]:
+        """A virtual host's bindings, the default exchange's too, as rabbitmqctl lists them."""
+        found = self.vhost(vhost)
+        default = [BindingSnapshot("", "queue", queue, queue, {}) for queue in found.queues]
+        return [*default, *found.bindings]
+
+    def list_consumers(self, vhost: str = "/") -> list[ConsumerSnapshot]:
+        """A virtual host's consumers, by queue."""
+        return [consumer for queue in self.list_queues(vhost) for consumer in queue.consumers]
