@@ -65,6 +65,18 @@ class Transaction:
         self.publications: list[Publication] = []
         self.settlements: list[Settlement] = []
 
+    def settle(self, deliveries: list[Unacked], outcome: Outcome) -> None:
+        """Deliveries will be settled at commit: in one go with those before that have the same outcome.
+
+        Then they go in the order of their tags (rabbit_channel.erl, ack_cons; observed).
+        """
+        if self.settlements and self.settlements[-1].outcome is outcome:
+            together = self.settlements[-1].deliveries
+            together.extend(deliveries)
+            together.sort(key=lambda each: each.delivery_tag)
+        else:
+            self.settlements.append(Settlement(deliveries, outcome))
+
 
 class Channel:
     """One open channel."""

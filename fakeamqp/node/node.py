@@ -188,13 +188,22 @@ class Node:
     def run_queues(self) -> None:
         """Let queues react until none has anything left to do."""
         while self._dirty:
-            queue = self._dirty.popleft()
-            queue.is_dirty = False
-            for effect in queue.run(self.now_us):
-                if type(effect) is Deliver:
-                    self._deliver(effect.consumer, effect.entry)
-                else:
-                    self._interpret(queue, effect)
+            self._run(self._dirty.popleft())
+
+    def run_classic_queues(self) -> None:
+        """Let classic queues react at once; quorum queues take some time, and see what comes next as well."""
+        for queue in tuple(self._dirty):
+            if not queue.is_quorum:
+                self._dirty.remove(queue)
+                self._run(queue)
+
+    def _run(self, queue: Queue) -> None:
+        queue.is_dirty = False
+        for effect in queue.run(self.now_us):
+            if type(effect) is Deliver:
+                self._deliver(effect.consumer, effect.entry)
+            else:
+                self._interpret(queue, effect)
 
     def _sync(self) -> None:
         self._sync_timer = None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fakeamqp.node import erlang, watching
-from fakeamqp.node.channels import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome, Settlement, Unacked
+from fakeamqp.node.channels import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome, Unacked
 from fakeamqp.node.quorum_consumers import QuorumSuccession
 from fakeamqp.node.streams import assert_may_recover, assert_may_return
 from fakeamqp.spec.errors import HardError, not_implemented
@@ -46,7 +46,7 @@ def _refuse(node: Node, channel: Channel, deliveries: list[Unacked], *, requeue:
 
 def _decide(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
     if channel.transaction is not None:
-        channel.transaction.settlements.append(Settlement(deliveries, outcome))
+        channel.transaction.settle(deliveries, outcome)
     elif len(deliveries) == 1:
         _settle_group(node, channel, deliveries, outcome)
     else:

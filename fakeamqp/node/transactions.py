@@ -65,6 +65,7 @@ def commit(node: Node, channel: Channel, method: TxCommit) -> None:
         is_complete = is_complete and all(each.is_quorum for each in gone) and not _is_failure(receipt)
     if not transaction.publications:  # nothing to wait for: the answer precedes what consumers are set free to take
         channel.send(TxCommitOk())
+    node.run_classic_queues()
     for settlement in transaction.settlements:
         settle_deliveries(node, channel, settlement.deliveries, settlement.outcome)
     if not transaction.publications:

@@ -215,3 +215,63 @@ def test_what_was_decided_in_an_open_transaction_returns_to_a_quorum_queue_in_th
     consumer.channel.close()
     wait_until_ready(channel, "quorum", 3)
     assert get_all(channel, "quorum") == [b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize("arguments", [{}, {"x-max-length": 3}], ids=str)
+def test_what_a_transaction_publishes_is_delivered_before_what_it_returns(
+    channel: BlockingChannel, tx: BlockingChannel, arguments: dict[str, int]
+) -> None:
+    channel.queue_declare("orders", durable=True, arguments=arguments)
+    publish(channel.connection, "orders", b"returned")
+    consumer = Consumer(tx, "orders")
+    assert consumer.take(1) == [b"returned"]
+    tx.basic_publish("", "orders", b"published")
+    tx.basic_reject(consumer.methods[0].delivery_tag)
+    tx.tx_commit()
+    assert consumer.take(2) == [b"published", b"returned"]
+
+
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_what_a_transaction_returns_in_one_go_is_delivered_again_in_its_old_order(
+    channel: BlockingChannel, tx: BlockingChannel, kind: str
+) -> None:
+    channel.queue_declare("orders", durable=True, arguments={"x-queue-type": kind})
+    publish(channel.connection, "orders", b"1", b"2")
+    consumer = Consumer(tx, "orders")
+    assert consumer.take(2) == [b"1", b"2"]
+    for method in reversed(consumer.methods):
+        tx.basic_reject(method.delivery_tag)
+    tx.tx_commit()
+    assert consumer.take(2) == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_what_a_transaction_returns_with_an_ack_in_between_is_delivered_again_bit_by_bit(
+    channel: BlockingChannel, tx: BlockingChannel, kind: str
+) -> None:
+    channel.queue_declare("orders", durable=True, arguments={"x-queue-type": kind})
+    publish(channel.connection, "orders", b"1", b"2", b"3")
+    consumer = Consumer(tx, "orders")
+    assert consumer.take(3) == [b"1", b"2", b"3"]
+    first, second, third = (method.delivery_tag for method in consumer.methods)
+    tx.basic_reject(second)
+    tx.basic_ack(third)
+    tx.basic_reject(first)
+    tx.tx_commit()
+    assert consumer.take(2) == [b"2", b"1"]
+
+
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_what_a_transaction_rejects_is_dead_lettered_in_the_order_of_delivery(
+    channel: BlockingChannel, tx: BlockingChannel, kind: str
+) -> None:
+    channel.queue_declare("dead")
+    dead = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+    channel.queue_declare("orders", durable=True, arguments={"x-queue-type": kind, **dead})
+    publish(channel.connection, "orders", b"1", b"2", b"3")
+    tags = get_tags(tx, "orders", 3)
+    for index in (1, 2, 0):
+        tx.basic_reject(tags[index], requeue=False)
+    tx.tx_commit()
+    wait_until_ready(channel, "dead", 3)
+    assert get_all(channel, "dead") == [b"1", b"2", b"3"]
