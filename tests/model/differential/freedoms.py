@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from fakeamqp.node.channels import Channel
+from fakeamqp.node.consumers import Succession
 from fakeamqp.node.queues import Queue
 from fakeamqp.node.quorum_consumers import QuorumSuccession
 from fakeamqp.spec import methods
@@ -31,6 +32,23 @@ def overtakes(channel: Channel | None, step: Step) -> bool:
     published = {queue.name for each in channel.transaction.publications for queue in each.queues}
     settled = [each.entry.queue for some in channel.transaction.settlements for each in some.deliveries]
     return any(queue.is_quorum and queue.name in published for queue in settled)
+
+
+def strands(channel: Channel | None, step: Step) -> bool:
+    """Whether the active consumer of a classic queue leaves while messages are ready, and another succeeds it.
+
+    In 3.10 the queue serves that one when something else makes it look, or dies with what is transient as it takes the
+    next message for the only one (rabbit_amqqueue_process.erl, attempt_delivery; observed).
+    """
+    if channel is None or not isinstance(step.method, methods.BasicCancel):
+        return False
+    consumer = channel.consumers.get(step.method.consumer_tag)
+    if consumer is None or not isinstance(consumer.queue.consumers, Succession):
+        return False
+    queue = consumer.queue
+    return (
+        not queue.is_quorum and consumer is queue.consumers.active and len(queue.consumers) > 1 and bool(queue.backlog)
+    )
 
 
 def reuses_tag(channel: Channel | None, step: Step) -> bool:

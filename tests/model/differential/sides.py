@@ -247,8 +247,8 @@ class FakeSide(Side):
         """What the last observation found in the queues."""
         self._types: dict[str, set[str]] = {}
         """Of which types queues of a name have been."""
-        self._is_overtaken = False
-        """Whether the last step is one of `freedoms.overtakes`."""
+        self._leaves_freedom = False
+        """Whether RabbitMQ may do this or that after the last step: it is one of `freedoms.overtakes` or `strands`."""
         self._outruns_expiry = False
         """Whether it is one of `freedoms.outruns_expiry`."""
         self._has_reused_tag = False
@@ -275,7 +275,9 @@ class FakeSide(Side):
     def make(self, step: Step) -> bool:
         """As of any side; see there."""
         channel = self._channel(step)
-        self._is_overtaken = freedoms.overtakes(channel, step)
+        self._leaves_freedom = freedoms.overtakes(channel, step)
+        if self.broker.version == "3.10":
+            self._leaves_freedom = self._leaves_freedom or freedoms.strands(channel, step)
         self._outruns_expiry = freedoms.outruns_expiry(self._queues(), step)
         self._has_reused_tag = self._has_reused_tag or freedoms.reuses_tag(channel, step)
         return super().make(step)
@@ -290,7 +292,7 @@ class FakeSide(Side):
         self.queues = observation.queues = {called: answer for called, answer in answers.items() if answer is not None}
         for name, queue in self.broker.vhost(self.vhost).queues.items():
             self._types.setdefault(name, set()).add(queue.type)
-        observation.is_free = self.may_choose() or self._is_overtaken or freedoms.wakes(self._queues(), observation)
+        observation.is_free = self.may_choose() or self._leaves_freedom or freedoms.wakes(self._queues(), observation)
         self.renew(observation)
         return observation
 

@@ -87,6 +87,13 @@ class TestConfirms:
         assert publish(channel) == []
         assert after_sync(broker, channel) == [BasicAck(2)]
 
+    def test_the_disk_may_be_done_earlier(self, broker: fakeamqp.Broker, channel: DirectChannel) -> None:
+        publish(channel)
+        broker.sync()
+        assert channel.receive() == [BasicAck(1)]
+        broker.sync()
+        assert after_sync(broker, channel) == []
+
     def test_all_that_waited_for_one_sync_is_confirmed_by_one_ack(
         self, broker: fakeamqp.Broker, channel: DirectChannel
     ) -> None:

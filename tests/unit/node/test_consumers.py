@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.consumers import Rotation, Succession
+from fakeamqp.node.consumers import Consumer, Rotation, Succession
 from fakeamqp.node.queues import Queue
 from fakeamqp.node.quorum_consumers import QuorumSuccession
-from tests.unit.node._parts import make_channel, make_consumer, make_queue
+from tests.unit.node._parts import QUORUM, make_channel, make_consumer, make_queue
 
 
 def served(rotation: Rotation | Succession, count: int) -> list[str]:
@@ -188,3 +188,46 @@ class TestSuccession:
         if isinstance(queue.consumers, QuorumSuccession):
             queue.consumers.activate_next()
         assert served(queue.consumers, 1) == (["second"] if replaces else ["first"])
+
+
+@pytest.mark.parametrize("version", ["3.10", "4.0"])
+class TestOfAQuorumQueue:
+    """Whoever left is in line until its turn comes; a tag used again takes its place."""
+
+    @staticmethod
+    def again(gone: Consumer, *, outstanding: int) -> Consumer:
+        """A consumer of the tag and channel of one that left, which may have left deliveries behind."""
+        consumer = Consumer(
+            gone.tag,
+            channel=gone.channel,
+            queue=gone.queue,
+            no_ack=False,
+            exclusive=False,
+            prefetch_count=gone.prefetch_count,
+            priority=0,
+            arguments={},
+        )
+        consumer.outstanding = outstanding
+        return consumer
+
+    def test_one_that_begins_at_its_limit_waits_until_it_can_take(self, version: str) -> None:
+        queue, channel = make_queue(version=version, arguments=QUORUM), make_channel()
+        gone = make_consumer(queue, channel, "again", prefetch_count=1)
+        assert served(queue.consumers, 1) == ["again"]
+        queue.consumers.park(gone)
+        queue.consumers.remove(gone)
+        new = self.again(gone, outstanding=1)
+        queue.consumers.add(new)
+        assert served(queue.consumers, 1) == []
+        new.outstanding = 0
+        assert queue.consumers.unpark(channel)
+        assert served(queue.consumers, 1) == ["again"]
+
+    def test_one_that_takes_a_place_at_its_limit_is_found_full_when_its_turn_comes(self, version: str) -> None:
+        queue, channel = make_queue(version=version, arguments=QUORUM), make_channel()
+        make_consumer(queue, channel, "first")
+        gone = make_consumer(queue, channel, "again", prefetch_count=1)
+        queue.consumers.remove(gone)
+        queue.consumers.add(self.again(gone, outstanding=1))
+        assert served(queue.consumers, 3) == ["first", "first", "first"]
+        assert len(queue.consumers) == 2
