@@ -255,6 +255,8 @@ class Queue:
         """Expire heads, serve consumers and give up what is too much, until there is nothing left to do."""
         if self.log is not None:
             return self._run_stream(self.log, now_us)
+        if self.fact.auto_delete and self.had_consumer and not (self.consumers or self.is_deleted):
+            return [Unused()]  # what its last consumer has held goes with it, and is not dead-lettered (observed)
         effects: list[Effect] = []
         if self.has_requeued:
             # A classic queue looks at its length before it serves what came back, and at what expired after that
@@ -275,8 +277,6 @@ class Queue:
             effects += [SettledAtOnce(consumer) for consumer in served if consumer.no_ack]
         if head is not None and head.expires_us != NO_EXPIRY_US and head is not self.backlog.overtaker:
             effects.append(WakeAt(head.expires_us))
-        if self.fact.auto_delete and self.had_consumer and not (self.consumers or self.is_deleted):
-            effects.append(Unused())
         return effects
 
     def _serve(self, now_us: int, effects: list[Effect]) -> Entry | None:

@@ -116,6 +116,22 @@ def test_a_consumer_gets_the_messages_before_it_goes(channel: BlockingChannel, v
         channel.connection.channel().queue_declare("orders", passive=True)
 
 
+@pytest.mark.parametrize("end", ENDS)
+def test_what_its_last_consumer_held_is_not_dead_lettered(
+    channel: BlockingChannel, theirs: BlockingChannel, end: str, vhost: str
+) -> None:
+    channel.queue_declare("dead")
+    dead = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+    channel.queue_declare("orders", auto_delete=True, arguments={"x-message-ttl": 0, **dead})
+    consumer = Consumer(theirs, "orders", consumer_tag="consumer")
+    fill(channel, "orders", 1)
+    assert len(consumer.take(1)) == 1
+    ENDS[end](theirs)
+    with channel_closed(404, missing("orders", vhost)):
+        channel.connection.channel().queue_declare("orders", passive=True)
+    assert ready(channel, "dead") == 0
+
+
 def test_a_message_of_a_queue_that_went_can_be_acked(channel: BlockingChannel) -> None:
     channel.queue_declare("orders", auto_delete=True)
     consumer = Consumer(channel, "orders", consumer_tag="consumer")

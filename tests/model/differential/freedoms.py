@@ -16,7 +16,13 @@ from tests.model.differential.observations import Observation, Place
 from tests.model.differential.steps import Step
 
 SETTLES = (methods.BasicAck, methods.BasicNack, methods.BasicReject, methods.BasicRecover, methods.TxCommit)
-TAKES = (methods.BasicGet, methods.BasicConsume, methods.QueuePurge, methods.QueueDelete)
+TAKES = (
+    methods.BasicGet,
+    methods.BasicConsume,
+    methods.QueueDeclare,
+    methods.QueuePurge,
+    methods.QueueDelete,
+)
 """What finds a message, or finds it expired."""
 
 

@@ -32,7 +32,7 @@ TYPES = ("direct", "fanout", "topic", "headers")
 KEYS = ("", "a", "b", "a.b")
 PATTERNS = (*KEYS, "#", "*", "a.*", "#.b")
 TAGS = ("c1", "c2", "c3")
-GOVERNED = (*QUEUES, "q[12]", "[qe]1", "", "^amq.(direct|topic)")
+GOVERNED = (*(f"^{name}" for name in QUEUES), "^q[12]", "^[qe]1", "", "^amq.(direct|topic)")
 POLICIES_WITH_PRIORITIES = {"p1": (0, 2), "p2": (1, -1)}
 """Never two of one priority: nobody knows which of them RabbitMQ takes."""
 APPLY_TO = ("all", "all", "queues", "exchanges")
