@@ -20,7 +20,7 @@ def backlog_of(settings: QueueArguments, profile: Profile) -> Backlog:
     return PriorityBacklog(settings.max_priority or int(profile.zero_priorities_are_one))
 
 
-def consumers_of(settings: QueueArguments, profile: Profile) -> Rotation | Succession | QuorumSuccession:
+def consumers_of(settings: QueueArguments, profile: Profile) -> Rotation | Succession:
     """The consumers of a queue other than a stream."""
     is_quorum = settings.queue_type == "quorum"
     if not settings.single_active_consumer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fakeamqp.node.consumers import Consumer, Rotation
+from fakeamqp.node.consumers import Consumer, Rotation, Succession
 
 if TYPE_CHECKING:
     from fakeamqp.node.channels import Channel
@@ -85,7 +85,7 @@ class QuorumRotation(Rotation):
         return None
 
 
-class QuorumSuccession:
+class QuorumSuccession(Succession):
     """The consumers of a quorum queue of 4.0 with a single active consumer: of those that wait the first is `_heir`.
 
     An heir of a higher priority replaces the active consumer. If that has something unsettled, it gets nothing new,
@@ -93,18 +93,11 @@ class QuorumSuccession:
     is active until something else happens. Source: rabbit_fifo.erl (activate_next_consumer, update_or_remove_con).
     """
 
-    __slots__ = ("_consumers", "_is_quiescing", "active")
+    __slots__ = ("_is_quiescing",)
 
     def __init__(self) -> None:
-        self._consumers: list[Consumer] = []
+        super().__init__(by_priority=True)
         self._is_quiescing = False
-        self.active: Consumer | None = None
-
-    def __len__(self) -> int:
-        return len(self._consumers)
-
-    def __iter__(self) -> Iterator[Consumer]:
-        return iter(self._consumers)
 
     def add(self, consumer: Consumer) -> None:
         """A new consumer waits, and may succeed at once."""
@@ -137,20 +130,12 @@ class QuorumSuccession:
 
     def next(self) -> Consumer | None:
         """The active consumer, if it can take anything."""
-        return None if self._is_quiescing or self.active is None or not self.active.can_take() else self.active
-
-    def park(self, consumer: Consumer) -> None:
-        """Whoever was served is at its limit; it stays the active one."""
+        return None if self._is_quiescing else super().next()
 
     def unpark(self, channel: Channel) -> bool:
         """A channel has settled something: whether the active consumer may take again."""
-        if self.active is None or self.active.channel is not channel:
-            return False
-        if self._is_quiescing and not self.active.outstanding:
+        is_active = super().unpark(channel)
+        if is_active and self._is_quiescing and self.active is not None and not self.active.outstanding:
             self.active = None
             self._is_quiescing = False
-        return True
-
-    def served(self) -> Iterator[Consumer]:
-        """The consumers that get messages: the active one."""
-        return iter(() if self.active is None else (self.active,))
+        return is_active
