@@ -76,12 +76,14 @@ def settle_deliveries(node: Node, channel: Channel, deliveries: list[Unacked], o
     """Do what a client decided, and let consumers that this sets free take more.
 
     Deliveries of different queues and consumers are settled one group after the other, by name, and each queue runs
-    before the next group comes (rabbit_channel.erl, ack and foreach_per_queue; observed).
+    before the next group comes. What was got by basic.get is a group of its own each, and goes before what consumers
+    were sent (rabbit_channel.erl, record_sent, ack and foreach_per_queue; observed).
     """
-    groups: dict[tuple[str, str], list[Unacked]] = {}
+    groups: dict[tuple[str, bool, int, str], list[Unacked]] = {}
     for each in deliveries:
-        consumer = "" if each.consumer is None else each.consumer.tag
-        groups.setdefault((each.entry.queue.name, consumer), []).append(each)
+        queue, consumer = each.entry.queue.name, each.consumer
+        key = (queue, False, each.delivery_tag, "") if consumer is None else (queue, True, 0, consumer.tag)
+        groups.setdefault(key, []).append(each)
     for key in sorted(groups):
         _settle_group(node, channel, groups[key], outcome)
         node.run_queues()

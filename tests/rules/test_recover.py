@@ -126,3 +126,18 @@ def test_recovered_messages_may_go_to_another_consumer(connection: pika.Blocking
     first.channel.basic_cancel(first.tag)
     first.channel.basic_recover(requeue=True)
     assert second.take(4) == BODIES
+
+
+@pytest.mark.parametrize("way", ["recover", "nack"])
+def test_what_was_got_returns_one_by_one_to_a_queue_with_a_limit(channel: BlockingChannel, way: str) -> None:
+    channel.queue_declare("limited", arguments={"x-max-length": 1})
+    tags = []
+    for body in (b"1", b"2"):
+        publish(channel.connection, "limited", body)
+        tags.append(channel.basic_get("limited")[0].delivery_tag)
+    consumer = Consumer(channel, "limited")
+    if way == "recover":
+        channel.basic_recover(requeue=True)
+    else:
+        channel.basic_nack(tags[-1], multiple=True)
+    assert consumer.take(2) == [b"1", b"2"]
