@@ -142,6 +142,12 @@ class ModelChannel:
             if requeue:
                 each.queue.take_back(each.message, may_go_to_back=True)
 
+    def decide(self, deliveries: list[Held], requeue: bool) -> None:
+        """What tx.commit will settle: in one go with what was decided alike just before."""
+        if self.settlements and self.settlements[-1][1] == requeue:
+            deliveries = [*self.settlements.pop()[0], *deliveries]
+        self.settlements.append((deliveries, requeue))
+
     def commit(self, now_us: int) -> None:
         """tx.commit."""
         for queue, message in self.publishes:

@@ -181,7 +181,7 @@ class QueueMachine(QueueBench):
         }[way]
         picked = channel.pick(tag, multiple)
         if channel.mode == "tx":
-            channel.settlements.append((picked, requeue))
+            channel.decide(picked, requeue)
         else:
             channel.settle(picked, requeue)
         assert self.say(index, method, loose=in_groups(picked)) == []
