@@ -14,6 +14,7 @@ from fakeamqp.node import (
     settling,
     transactions,
 )
+from fakeamqp.node.channels import Channel
 from fakeamqp.node.connections import Connection, Phase
 from fakeamqp.node.lifecycle import end_connection
 from fakeamqp.node.limits import assert_user_may_open_channel
@@ -104,14 +105,13 @@ def _dispatch_elsewhere(node: Node, connection: Connection, channel_number: int,
     if isinstance(method, EndOfStream):
         end_connection(node, connection)
     elif connection.phase is Phase.CLOSING:
-        if isinstance(method, ConnectionCloseOk | ConnectionClose):
-            end_connection(node, connection, ConnectionCloseOk() if isinstance(method, ConnectionClose) else None)
+        _dispatch_on_closing_connection(node, connection, method)
     elif channel_number == 0:
         _dispatch_on_channel_0(node, connection, method)
     elif connection.phase is not Phase.RUNNING:
         end_connection(node, connection)
     elif channel_number in connection.channels:
-        _dispatch_on_closing_channel(connection, channel_number, method)
+        _dispatch_on_closing_channel(node, connection.channels[channel_number], method)
     else:
         sessions.assert_room_for_channel(connection)
         assert_user_may_open_channel(node, connection)
@@ -130,9 +130,20 @@ def _dispatch_on_channel_0(node: Node, connection: Connection, method: Method) -
         end_connection(node, connection)
 
 
-def _dispatch_on_closing_channel(connection: Connection, channel_number: int, method: Method) -> None:
-    # Whatever the client sent before it read the close is discarded.
+def _dispatch_on_closing_connection(node: Node, connection: Connection, method: Method) -> None:
+    # As on a closing channel: a close that crossed ours is answered, and close-ok is still waited for.
+    if isinstance(method, ConnectionCloseOk):
+        end_connection(node, connection)
+    elif isinstance(method, ConnectionClose):
+        connection.send(ConnectionCloseOk())
+
+
+def _dispatch_on_closing_channel(node: Node, channel: Channel, method: Method) -> None:
+    # Whatever the client sent before it read the close is discarded. Its own close, which crossed ours, is answered,
+    # and the channel still ends with its close-ok (handle_method in rabbit_channel.erl; observed on 3.10.8, 4.0.5).
     if isinstance(method, ChannelCloseOk):
-        del connection.channels[channel_number]
+        del channel.connection.channels[channel.number]
     elif isinstance(method, ChannelClose):
-        connection.channels.pop(channel_number).send(ChannelCloseOk())
+        channel.send(ChannelCloseOk())
+    elif isinstance(method, ChannelOpen):
+        sessions.reopen_channel(node, channel, method)
