@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fakeamqp.exploration.explore import Counterexample, Exploration, explore, replay
     from fakeamqp.node.topic import topic_matches
     from fakeamqp.simulation.faults import Fault, Faults
-    from fakeamqp.simulation.tasks import Livelock, Task
+    from fakeamqp.simulation.tasks import Livelock, Task, TaskExited
     from fakeamqp.simulation.waiting import Deadlock
     from fakeamqp.spec.errors import FakeamqpError, Misuse, UnsupportedDefinitions, UnsupportedFeature
 
@@ -35,6 +35,7 @@ __all__ = [
     "Misuse",
     "NotRepeatable",
     "Task",
+    "TaskExited",
     "UnsupportedDefinitions",
     "UnsupportedFeature",
     "__version__",
@@ -52,6 +53,7 @@ _HOMES = {
     "Livelock": "fakeamqp.simulation.tasks",
     "NotRepeatable": "fakeamqp.exploration.determinism",
     "Task": "fakeamqp.simulation.tasks",
+    "TaskExited": "fakeamqp.simulation.tasks",
     "explore": "fakeamqp.exploration.explore",
     "replay": "fakeamqp.exploration.explore",
     "Deadlock": "fakeamqp.simulation.waiting",

@@ -126,6 +126,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         directory = item.config.getoption("amqp_report")
         if directory is not None:
             made.sections.append(("fakeamqp's report", str(_write_report(broker, Path(directory), item.nodeid))))
+    if made.when == "teardown" and broker is not None:
+        del item.stash[_broker_key]  # items live until the session ends
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -80,7 +81,8 @@ class Outcome(NamedTuple):
 def run_once(case: Case, source: Chooser, *, is_traced: bool = False) -> Outcome:
     """Run a case once. What its programs, the scenario or the invariant raise is the outcome's failure.
 
-    What is raised for wrong use of fakeamqp (Misuse) comes out, as no other run would be any better.
+    What says something of the whole search comes out: wrong use of fakeamqp (Misuse), as no other run would be any
+    better; a test that skips itself, or expects to fail; whoever interrupts.
     """
     chooser = RecordingChooser(source, case.seed)
     arguments = {"sync_interval": SYNC_INTERVAL_SECONDS, "trace_limit": 0, **case.broker}
@@ -101,9 +103,9 @@ def run_once(case: Case, source: Chooser, *, is_traced: bool = False) -> Outcome
             observer.always = partial(_check, case.always, broker, state)
             broker.run()
             _check(case.invariant, broker, state)
-        except Misuse:
-            raise
-        except Exception as error:
+        except BaseException as error:
+            if not _is_failure(error):
+                raise
             failure = _failure(error)
         steps = broker.steps
         trace = tuple(broker.trace)
@@ -121,7 +123,19 @@ def _check(invariant: Callable[..., Any] | None, broker: Broker, state: Any) -> 
         raise AssertionError(f"{getattr(invariant, '__qualname__', invariant)} does not hold")
 
 
-def _failure(error: Exception) -> Failure:
+def _is_failure(error: BaseException) -> bool:
+    """Whether it is the run that has failed."""
+    return not isinstance(error, (Misuse, KeyboardInterrupt, *_verdicts()))
+
+
+def _verdicts() -> list[type[BaseException]]:
+    """What a test raises to say that it is not to be judged: of those test frameworks that are there at all."""
+    names = (("unittest.case", "SkipTest"), *(("_pytest.outcomes", name) for name in ("Skipped", "XFailed", "Exit")))
+    found = ((sys.modules.get(module), name) for module, name in names)
+    return [getattr(module, name) for module, name in found if module is not None]
+
+
+def _failure(error: BaseException) -> Failure:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_of_program(frame.filename)]
     last = (own or frames)[-1]
@@ -157,7 +171,7 @@ class _Observer:
         self.states.add(self._state(task))
         try:
             self.always()
-        except Exception as error:
+        except BaseException as error:
             self._broker.interrupt(error)
         if self._injector is not None:
             self._injector.at_step(number, task, stream)

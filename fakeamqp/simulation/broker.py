@@ -19,6 +19,7 @@ from fakeamqp.simulation.clock import Clock, to_us
 from fakeamqp.simulation.custom_exchanges import RoutingFunction, matchings
 from fakeamqp.simulation.fates import tell_of_losses, watcher
 from fakeamqp.simulation.fault_commands import FaultCommands
+from fakeamqp.simulation.faults import assert_is_a_loss
 from fakeamqp.simulation.listings import Listings
 from fakeamqp.simulation.network import Stream
 from fakeamqp.simulation.operating import EVERYTHING, GUEST, Definitions, OperatorCommands
@@ -80,6 +81,10 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         self._world = Timers()
         self._sleepers = 0
         self._refuses_until_us = 0
+        self.outages = 0
+        """How often the node has gone by now. For faults."""
+        self.alarm_ends_us: int | None = None
+        """When the alarm that a fault has raised ends; None for one that was raised by hand. For faults."""
         self._connection_numbers = itertools.count(1)
         self._boot()
         self._patches_time = patch_time
@@ -266,8 +271,9 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         """Kill the node: streams break, memory is lost, and of the disk's unsynced tail a part.
 
         `lose` says how much of what each queue has on its way to the disk is lost: "nothing", "everything", or the
-        end of it "by chance".
+        end of it "by chance". Raises Misuse for any other word.
         """
+        assert_is_a_loss(lose)
         with self.lock:
             self._running_node("crash")
             pending = self._journal.pending().items()
@@ -304,6 +310,7 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
 
     def _leave(self, what: str) -> None:
         node, self.node = self.node, None
+        self.outages += 1
         self._note(what)
         if self._watch is not None and node is not None:
             tell_of_losses(node, self._journal, self._watch)
@@ -345,8 +352,8 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         return list(self._streams)
 
     def refuse_connections(self, seconds: float) -> None:
-        """Nobody can connect for so many virtual seconds."""
-        self._refuses_until_us = self.clock.now_us + to_us(seconds)
+        """Nobody can connect for so many virtual seconds, or as long as was asked for before."""
+        self._refuses_until_us = max(self._refuses_until_us, self.clock.now_us + to_us(seconds))
 
     def listen(self, stream: Stream) -> None:
         """From now on call a stream's `on_change`. For doors."""

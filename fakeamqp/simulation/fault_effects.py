@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from fakeamqp.node import sessions
 from fakeamqp.node.consumers import Consumer
 from fakeamqp.node.lifecycle import remove_consumer
+from fakeamqp.node.timers import NEVER_US
+from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.faults import OF_A_TASK, OF_THE_NEXT, Fault
 from fakeamqp.simulation.trace import FAULT
 from fakeamqp.spec.errors import Misuse, SoftError
@@ -70,8 +72,10 @@ def _stop(broker: SimulatedBroker, fault: Fault, target: Target) -> str:
 
 
 def _start_later(broker: SimulatedBroker, seconds: float | None) -> None:
+    outage = broker.outages
+
     def start() -> None:
-        if broker.node is None:
+        if broker.node is None and broker.outages == outage:  # and not a later one, which ends at its own time
             broker.restart()
 
     if seconds is not None:
@@ -81,11 +85,17 @@ def _start_later(broker: SimulatedBroker, seconds: float | None) -> None:
 def _alarm(broker: SimulatedBroker, fault: Fault, target: Target) -> str:
     if broker.node is None:
         return ""
-    broker.alarm("memory")
     node = broker.node
+    end_us = NEVER_US if fault.seconds is None else broker.clock.now_us + to_us(fault.seconds)
+    if "memory" not in node.alarms:
+        broker.alarm("memory")
+        broker.alarm_ends_us = end_us
+    elif broker.alarm_ends_us is not None:  # an alarm raised by hand ends by hand
+        broker.alarm_ends_us = max(broker.alarm_ends_us, end_us)
 
     def clear() -> None:
-        if broker.node is node:
+        is_due = broker.alarm_ends_us is not None and broker.alarm_ends_us <= broker.clock.now_us
+        if is_due and broker.node is node and "memory" in node.alarms:
             broker.clear_alarm("memory")
 
     if fault.seconds is not None:
@@ -169,11 +179,9 @@ def _disconnect(broker: SimulatedBroker, fault: Fault, target: Target) -> str:
 
 
 def _partition(broker: SimulatedBroker, fault: Fault, target: Target) -> str:
-    found = [each for each in _streams(broker, target) if not each.is_silent]
+    found = _streams(broker, target)
     for each in found:
-        each.fall_silent()
-        if fault.seconds is not None:
-            broker.later(fault.seconds, each.heal)
+        each.fall_silent(fault.seconds)
     return _words(fault, target) if found else ""
 
 

@@ -43,6 +43,9 @@ NEEDS_SECONDS = ("refuse", "slow", "stall")
 CHANNEL_CODES = (311, 313, 403, 404, 405, 406)
 """What a node closes a channel with; all other errors close the connection. AMQP 0-9-1 section 1.1."""
 
+LOSSES = ("nothing", "everything", "by chance")
+"""What a crash may lose of the records that are on their way to the disk."""
+
 METHODS_OF_CHANNELS = frozenset(each.NAME for each in CHANNEL_METHODS) - {"channel.open", "malformed"}
 """What a client may say on an open channel."""
 SENT_METHODS = METHODS_OF_CHANNELS | {
@@ -53,6 +56,12 @@ SENT_METHODS = METHODS_OF_CHANNELS | {
     *(method.NAME for _, method in CONNECTION_METHODS),
 }
 """What a client may say."""
+
+
+def assert_is_a_loss(lose: object) -> None:
+    """Raise Misuse unless it is one of LOSSES."""
+    if lose not in LOSSES:
+        raise Misuse(f'lose= is "nothing", "everything" or "by chance", not {lose!r}')
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,8 +99,7 @@ class Fault:
             raise Misuse(f"there is no fault {self.kind!r}; there are {', '.join(TAKES)}")
         self._check_moment()
         self._check_fields()
-        if self.lose not in ("nothing", "everything", "by chance"):
-            raise Misuse(f'lose= is "nothing", "everything" or "by chance", not {self.lose!r}')
+        assert_is_a_loss(self.lose)
         if self.code not in CHANNEL_CODES:
             raise Misuse(
                 f"code= is what closes a channel, one of {', '.join(map(str, CHANNEL_CODES))}: not {self.code}"

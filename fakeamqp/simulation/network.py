@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fakeamqp.node.connections import Connection
+from fakeamqp.node.timers import NEVER_US
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.trace import RECEIVED, SENT
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicPublish, BasicReject, Method
@@ -28,6 +29,7 @@ class Stream:
         "_is_closed",
         "_lock",
         "_node",
+        "_silent_until_us",
         "_trace",
         "_under_way",
         "connection",
@@ -47,6 +49,8 @@ class Stream:
         """See `listen`."""
         self._held_until_us = 0
         """Until when the network keeps what is on its way to the client, microseconds."""
+        self._silent_until_us = 0
+        """Until when nothing arrives, where it is silent, microseconds."""
         self._under_way: list[tuple[int, Method]] = []
         """What the client has said since the stream fell silent, with channel numbers."""
         self._is_closed = False
@@ -168,16 +172,22 @@ class Stream:
         """The peer has died, or cannot be reached any more."""
         self.is_broken = True
 
-    def fall_silent(self) -> None:
-        """Nothing arrives any more at either end, and nobody is told."""
+    def fall_silent(self, seconds: float | None) -> None:
+        """Nothing arrives any more at either end for so long, or for ever, and nobody is told."""
+        broker = self._broker
         with self._lock:
+            before_us = self._silent_until_us if self.is_silent else 0
+            until_us = NEVER_US if seconds is None else broker.clock.now_us + to_us(seconds)
+            self._silent_until_us = max(before_us, until_us)
             self.is_silent = self.is_withheld = True
-            self._broker.watch_silence(self)
+            broker.watch_silence(self)
+            if seconds is not None:
+                broker.later(seconds, self._heal)
 
-    def heal(self) -> None:
-        """What was silent is not any more. What was said meanwhile arrives, as TCP sends it again and again."""
+    def _heal(self) -> None:
+        """Silence ends when it is time. What was said meanwhile arrives, as TCP sends it again and again."""
         with self._lock:
-            if not self.is_silent:
+            if not self.is_silent or self._silent_until_us > self._broker.clock.now_us:
                 return
             self._end_silence()
             said, self._under_way = self._under_way, []
@@ -210,7 +220,7 @@ class Stream:
     def hold_back(self, seconds: float) -> None:
         """What the node says reaches the client so much later."""
         broker = self._broker
-        self._held_until_us = broker.clock.now_us + to_us(seconds)
+        self._held_until_us = max(self._held_until_us, broker.clock.now_us + to_us(seconds))
         self.is_withheld = True
         broker.later(seconds, self._let_go)
 

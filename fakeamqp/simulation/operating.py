@@ -34,6 +34,7 @@ class OperatorCommands:
     if TYPE_CHECKING:
         lock: threading.RLock
         node: Node | None
+        alarm_ends_us: int | None
 
         def _operate(self, name: str, command: Callable[..., None], *arguments: Any) -> None: ...
 
@@ -97,6 +98,8 @@ class OperatorCommands:
 
         What such a connection sends waits until `clear_alarm`; deliveries and other connections go on.
         """
+        if resource == "memory":
+            self.alarm_ends_us = None
         self._operate("alarm", alarms.raise_alarm, resource)
 
     def clear_alarm(self, resource: str) -> None:

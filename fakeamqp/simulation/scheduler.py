@@ -24,6 +24,7 @@ from fakeamqp.simulation.tasks import (
     Moment,
     Seat,
     Task,
+    TaskExited,
     TaskKilled,
 )
 from fakeamqp.simulation.trace import TASK
@@ -111,11 +112,15 @@ class Scheduler:
         Then control goes to the greenlet's parent: the test's, which chooses who goes next, or whoever has killed it.
         """
         here = greenlet.getcurrent()
+        result = None
         try:
             result = task.function(*task.args, **task.kwargs)
+        except SystemExit as exit_:
+            if self._is_life_of(task, here) and exit_.code not in (None, 0):
+                self._exited(task, exit_)
         except Exception as exception:
             if self._is_life_of(task, here):
-                self._failed(task, exception)
+                self._failed(task, exception, f"fails with {type(exception).__name__}: {exception}")
         except greenlet.GreenletExit:
             if self._is_life_of(task, here):
                 self._end(task)
@@ -123,19 +128,24 @@ class Scheduler:
             self.interrupt(interrupt)
             if self._is_life_of(task, here):
                 self._end(task)
-        else:
-            if self._is_life_of(task, here):
-                task.result = result
-                self._note(task, "is through")
-                self._end(task)
+        if self._is_life_of(task, here):
+            task.result = result
+            self._note(task, "is through")
+            self._end(task)
 
     @staticmethod
     def _is_life_of(task: Seat, here: Any) -> bool:
         return task.is_alive and task.greenlet is here
 
-    def _failed(self, task: Task, exception: Exception) -> None:
+    def _exited(self, task: Task, exit_: SystemExit) -> None:
+        status = repr(exit_.code) if isinstance(exit_.code, str) else exit_.code
+        exited = TaskExited(f"{task.name} exits with {status}")
+        exited.__cause__ = exit_
+        self._failed(task, exited, f"exits with {status}")
+
+    def _failed(self, task: Task, exception: Exception, words: str) -> None:
         task.exception = exception
-        self._note(task, f"fails with {type(exception).__name__}: {exception}", exception=type(exception).__name__)
+        self._note(task, words, exception=type(exception).__name__)
         self._end(task)
         if task.restart_us is None:
             self.interrupt(exception)

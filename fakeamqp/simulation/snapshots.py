@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from fakeamqp.node.bindings import Binding
@@ -20,6 +19,28 @@ from fakeamqp.spec.records import Record
 from fakeamqp.spec.tables import Table, copy_table
 
 Found = TypeVar("Found")
+Value = TypeVar("Value", covariant=True)
+
+
+class FrozenMapping(Mapping[str, Value]):
+    """A mapping that nobody can change; unlike types.MappingProxyType it can be copied and pickled."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, Value]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, key: str) -> Value:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return repr(self._items)
 
 
 class MessageSnapshot(Record, frozen=True):
@@ -45,6 +66,9 @@ class ConsumerSnapshot(Record, frozen=True):
     """0 means no limit."""
     unacked: int
     """Deliveries that it has not settled."""
+    active: bool
+    """Whether it gets messages now: of a queue with a single active consumer one does, of others all."""
+    arguments: Mapping[str, Any]
 
 
 class QueueSnapshot(Record, frozen=True):
@@ -118,8 +142,8 @@ def vhost_snapshot(vhost: VirtualHost) -> VirtualHostSnapshot:
     """A virtual host as it is now."""
     return VirtualHostSnapshot(
         name=vhost.name,
-        queues=MappingProxyType({name: queue_snapshot(queue) for name, queue in vhost.queues.items()}),
-        exchanges=MappingProxyType({name: exchange_snapshot(exchange) for name, exchange in vhost.exchanges.items()}),
+        queues=FrozenMapping({name: queue_snapshot(queue) for name, queue in vhost.queues.items()}),
+        exchanges=FrozenMapping({name: exchange_snapshot(exchange) for name, exchange in vhost.exchanges.items()}),
         bindings=tuple(binding_snapshot(fact.binding) for fact in vhost.bindings()),
     )
 
@@ -140,7 +164,7 @@ def queue_snapshot(queue: Queue) -> QueueSnapshot:
         consumers=tuple(consumer_snapshot(consumer) for consumer in queue.consumers),
         policy=_name(queue.policy),
         operator_policy=_name(queue.operator_policy),
-        settings=MappingProxyType(set_for(queue)),
+        settings=FrozenMapping(set_for(queue)),
     )
 
 
@@ -175,6 +199,8 @@ def consumer_snapshot(consumer: Consumer) -> ConsumerSnapshot:
         no_ack=consumer.no_ack,
         prefetch_count=consumer.prefetch_count,
         unacked=consumer.outstanding,
+        active=consumer in consumer.queue.consumers.served(),
+        arguments=_settings(consumer.arguments),
     )
 
 
@@ -191,7 +217,7 @@ def copied_properties(properties: BasicProperties) -> BasicProperties:
 
 
 def _settings(arguments: Table) -> Mapping[str, Any]:
-    return MappingProxyType(copy_table(arguments))
+    return FrozenMapping(copy_table(arguments))
 
 
 def _name(policy: PolicyFact | None) -> str | None:

@@ -26,6 +26,10 @@ class TaskKilled(greenlet.GreenletExit):
     """Unwinds a program that was killed; whatever it still tries to say to the broker raises this again."""
 
 
+class TaskExited(FakeamqpError):
+    """A program that nobody starts again has ended itself with an exit status other than 0 (sys.exit, SystemExit)."""
+
+
 class Livelock(FakeamqpError):
     """The programs go on and on: more steps were made than `max_steps` allows."""
 
@@ -111,7 +115,7 @@ class Seat:
         """When it wants to go on by itself, microseconds."""
         found = None if self.waiter is None else self.waiter.next_deadline()
         if self.stalled_until_us > now_us:
-            return self.stalled_until_us if found is None else max(self.stalled_until_us, found)
+            return self.stalled_until_us  # it may have something to do by then
         return found
 
     def has_work(self, now_us: int) -> bool:
@@ -163,5 +167,9 @@ class Task(Seat):
         self._scheduler.restart(self)
 
     def stall(self, seconds: float) -> None:
-        """The program does nothing for so many virtual seconds, connected or not, as if it computed."""
-        self.stalled_until_us = self._scheduler.broker.clock.now_us + to_us(seconds)
+        """The program does nothing for so many virtual seconds, connected or not, as if it computed.
+
+        Where it is stalled already, it is so until the later of the two times.
+        """
+        until_us = self._scheduler.broker.clock.now_us + to_us(seconds)
+        self.stalled_until_us = max(self.stalled_until_us, until_us)

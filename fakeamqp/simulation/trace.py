@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, overload
 
 from fakeamqp.simulation.events import (
     BROKER,
@@ -65,6 +65,16 @@ class Trace:
         for each in events if self.is_complete else events[1:]:
             event = told(each) if each[1] is EFFECT else Event(*each)
             yield event._replace(task=owner(event.connection, "")) if event.connection in self.owners else event
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Selection: ...
+
+    def __getitem__(self, index: int | slice) -> Event | Selection:
+        """One event by its place, -1 for the last; or those of a slice."""
+        return Selection(tuple(self))[index]
 
     def __len__(self) -> int:
         return len(self._events) if self.limit is None else min(len(self._events), self.limit)

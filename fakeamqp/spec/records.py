@@ -6,7 +6,7 @@ dataclasses alone would cost more than the whole import of fakeamqp may take.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ Changed = TypeVar("Changed", bound="Record")
 class RecordMeta(type):
     """Turns annotations that are not ClassVar into slots and `__init__` arguments, in order.
 
-    `class X(Record, frozen=True)` makes records that cannot be changed, and takes three times as long to make one.
+    `class X(Record, frozen=True)` makes records that cannot be changed but can be hashed by value, and takes three
+    times as long to make one.
     """
 
     def __new__(
@@ -41,8 +42,23 @@ class RecordMeta(type):
         exec("\n".join([f"def __init__({', '.join(arguments)}):", *assignments]), scope)
         namespace |= {"__slots__": tuple(fields), "__init__": scope["__init__"], "__match_args__": tuple(fields)}
         if frozen:
-            namespace["__setattr__"] = _refuse_change
+            namespace |= {"__setattr__": _refuse_change, "__hash__": _hash_of_values}
         return super().__new__(mcs, name, bases, namespace)
+
+
+def _hash_of_values(self: Record) -> int:
+    return hash((type(self), *(_hashable(getattr(self, each)) for each in self.__slots__)))
+
+
+def _hashable(value: Any) -> Any:
+    """Something that can be hashed and is equal where the values are: for a table, an array, or a record of them."""
+    if isinstance(value, Mapping):
+        return frozenset((key, _hashable(each)) for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(map(_hashable, value))
+    if isinstance(value, Record):
+        return tuple(_hashable(getattr(value, each)) for each in value.__slots__)
+    return value
 
 
 def _refuse_change(self: Record, name: str, value: object) -> None:
@@ -64,6 +80,10 @@ class Record(metaclass=RecordMeta):
     def replace(self: Changed, **changes: Any) -> Changed:
         """The same record but for these fields."""
         return type(self)(**{each: getattr(self, each) for each in self.__slots__} | changes)
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        """Copies and pickles are made by `__init__`, as frozen records can be changed by nobody."""
+        return type(self), tuple(getattr(self, each) for each in self.__slots__)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -327,3 +327,23 @@ def test_suites_in_parallel_processes_do_not_disturb_one_another(pytester: pytes
     command = [sys.executable, "-m", "pytest", "-q"]
     running = [pytester.popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(3)]
     assert [each.wait(timeout=60) for each in running] == [0, 0, 0]
+
+
+def test_no_broker_outlives_its_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import gc
+
+        import pytest
+        from fakeamqp import Broker
+
+        @pytest.mark.parametrize("n", range(3))
+        def test(amqp_broker, amqp_channel, n):
+            amqp_channel.queue_declare("q")
+
+        def test_last():
+            gc.collect()
+            assert not [each for each in gc.get_objects() if isinstance(each, Broker)]
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=4)

@@ -154,7 +154,9 @@ def test_what_is_no_binding_is_misuse(returned: Any, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [5, [], ["x-custom"], {"x-custom": "function"}, {5: by_priority}, {"": by_priority}], ids=str
+    "given",
+    [5, [], ["x-custom"], {"x-custom": "function"}, {5: by_priority}, {"": by_priority}],
+    ids=["number", "empty list", "list", "no function", "no name", "empty name"],
 )
 def test_names_are_mapped_to_functions(given: Any) -> None:
     with pytest.raises(Misuse, match="exchange_types= takes a mapping of names to functions"):

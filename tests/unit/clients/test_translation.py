@@ -284,7 +284,7 @@ class TestProperties:
             {"headers": {"a": object()}},
             {"headers": "none"},
         ],
-        ids=str,
+        ids=", ".join,
     )
     def test_what_pika_refuses_to_encode_is_refused_as_pika_does(self, properties: dict[str, Any]) -> None:
         refused = pika.BasicProperties(**properties)
