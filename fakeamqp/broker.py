@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -28,6 +29,8 @@ class Broker(SimulatedBroker):
     - seed: all chance is drawn from it; the same seed gives the same run
     - vhosts: virtual hosts that exist from the start besides "/"; guest may do everything in each
     - users: name -> password; like guest, who exists always, they may do everything in these virtual hosts
+    - hosts: the hosts that answer, each "name" or "name:port", so that programs with a list of them meet some that
+      refuse connections; by default every host answers. `broker.hosts = ...` changes it later
     - exchange_types: name -> function, for exchange types of your own. To route a message the function is called with
       the bindings from the exchange (a tuple; each has `destination_kind`, "queue" or "exchange", `destination`,
       `routing_key` and `arguments`), a routing key (again for each key in CC and BCC) and the message's properties
@@ -79,9 +82,19 @@ class Broker(SimulatedBroker):
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
-        """Kill the tasks, and let pika go where it went before."""
-        self._end_tasks()
+        """Kill the tasks, and let pika go where it went before. Warns of programs that were spawned and never ran."""
+        idle = self._never_ran()
+        self.end_tasks()
         self._redirection.__exit__(*exc_info)
+        if idle and exc_info[0] is None:
+            names = ", ".join(idle)
+            warnings.warn(f"spawned, but never ran: {names}; call broker.run() to let tasks run", stacklevel=2)
+
+    def _never_ran(self) -> list[str]:
+        """The tasks that were spawned, where nobody has let them run."""
+        if self.scheduler is None or self.scheduler.was_run:
+            return []
+        return [task.name for task in self.scheduler.tasks if task.never_ran]
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         """As a decorator: redirect pika while the function, or coroutine function, runs.

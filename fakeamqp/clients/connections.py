@@ -19,9 +19,11 @@ from pika.channel import Channel
 from fakeamqp.clients.drivers import driver_for
 from fakeamqp.clients.translation import FRAME_OVERHEAD
 from fakeamqp.clients.transport import Transport
+from fakeamqp.spec.errors import FakeamqpError
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
+    from fakeamqp.simulation.network import Stream
 
 
 class _Connector(connection_workflow.AMQPConnector):
@@ -44,18 +46,28 @@ class _Connector(connection_workflow.AMQPConnector):
     def _connect(self) -> None:
         factory = functools.partial(self._conn_factory, self._conn_params)
         try:
-            transport = open_transport(self._broker, factory)
+            stream = self._broker.open_stream((self._conn_params.host, self._conn_params.port))
         except ConnectionRefusedError as error:
             self._on_tcp_connection_done(error)
             return
         self._state = self._STATE_TRANSPORT
+        try:
+            transport = connected_transport(self._broker, stream, factory)
+        except FakeamqpError:
+            raise
+        except Exception as error:  # the class of the user's: this attempt has failed, as in pika's own connector
+            self._on_transport_establishment_done(error)
+            return
         self._on_transport_establishment_done((transport, transport.get_protocol()))
 
 
-def open_transport(broker: SimulatedBroker, protocol_factory: Callable[[], Any]) -> Transport:
-    """Connect a new pika connection to the broker. Raises ConnectionRefusedError while that is down."""
-    stream = broker.open_stream()
-    protocol = protocol_factory()
+def connected_transport(broker: SimulatedBroker, stream: Stream, protocol_factory: Callable[[], Any]) -> Transport:
+    """Put a new pika connection onto a stream. Raises what its constructor raises; then the stream is closed."""
+    try:
+        protocol = protocol_factory()
+    except BaseException:
+        stream.close()
+        raise
     connection = protocol.conn
     transport = Transport(connection, protocol, stream, driver_for(connection._nbio, broker))
     protocol.connection_made(transport)

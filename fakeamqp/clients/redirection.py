@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import os
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import pika
 import pika.compat
 from pika.adapters.base_connection import BaseConnection
 from pika.adapters.select_connection import IOLoop
 from pika.connection import Connection
 
+import fakeamqp
 from fakeamqp.clients.adapters import SERVICES, connection_creator, initialiser
 from fakeamqp.clients.connections import InMemoryConnection
 from fakeamqp.clients.loop import VirtualIOLoop
@@ -21,6 +26,9 @@ if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
 
 _one_at_a_time = threading.Lock()
+
+HERE = tuple(os.path.dirname(module.__file__) + os.sep for module in (fakeamqp, pika) if module.__file__)
+"""Where the code is that is no part of the program."""
 
 
 @contextlib.contextmanager
@@ -32,23 +40,62 @@ def redirect(broker: SimulatedBroker) -> Iterator[None]:
     if not _one_at_a_time.acquire(blocking=False):
         raise Misuse(
             "pika is redirected to a Broker already, and can be to one at a time; leave that `with` block first, "
-            "or reach a second broker with its connect()"
+            "or reach a second broker with its connect() (in pytest: amqp_broker goes neither with a broker of a wider "
+            "scope nor with explore, which makes brokers of its own)"
         )
     try:
         with contextlib.ExitStack() as stack:
             for owner, name, replacement in _replacements(broker):
-                stack.callback(setattr, owner, name, vars(owner)[name])
-                setattr(owner, name, replacement)
+                _replace(stack, owner, name, replacement)
             yield
     finally:
         _one_at_a_time.release()
+
+
+@contextlib.contextmanager
+def refuse_the_network() -> Iterator[None]:
+    """While it lasts, every pika connection that no Broker is there for raises Misuse, which names its place."""
+    with contextlib.ExitStack() as stack:
+        _replace(stack, Connection, "__init__", _guarded(Connection.__init__, _refuse_network))
+        _replace(stack, BaseConnection, "_start_connection_workflow", classmethod(_refuse_network))
+        yield
+
+
+def _refuse_network(adapter: type, *_: Any, **__: Any) -> None:
+    raise Misuse(
+        f"a {adapter.__name__} of pika's is made while no fakeamqp.Broker is active: at {_place()}. It would go to the "
+        "network, which --amqp-strict (amqp_strict) refuses; make it inside a test with amqp_broker, or inside "
+        "`with fakeamqp.Broker():`"
+    )
+
+
+def _replace(stack: contextlib.ExitStack, owner: Any, name: str, replacement: Any) -> None:
+    stack.callback(setattr, owner, name, vars(owner)[name])
+    setattr(owner, name, replacement)
+
+
+def _place() -> str:
+    """The line of the program that has called pika."""
+    frames = [frame for frame in traceback.extract_stack() if not frame.filename.startswith(HERE)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
+
+
+def open_network_connections() -> list[str]:
+    """pika's connections in this process that go to the network, each in words."""
+    found = [each for each in gc.get_objects() if isinstance(each, Connection)]
+    on_network = [each for each in found if not isinstance(each, InMemoryConnection)]
+    return [
+        f"a {type(each).__name__} of pika's to {each.params.host}:{each.params.port}"
+        for each in on_network
+        if hasattr(each, "connection_state") and not each.is_closed  # without: its constructor has raised
+    ]
 
 
 def _replacements(broker: SimulatedBroker) -> list[tuple[Any, str, Any]]:
     replacements: list[tuple[Any, str, Any]] = [
         (pika.compat, "time_now", lambda: broker.clock.seconds),
         (IOLoop, "__init__", _virtual_loop_initialiser(broker)),
-        (Connection, "__init__", _guarded(Connection.__init__)),
+        (Connection, "__init__", _guarded(Connection.__init__, _refuse)),
         (BaseConnection, "_start_connection_workflow", classmethod(_refuse)),
     ]
     for adapter in SERVICES:
@@ -65,10 +112,10 @@ def _virtual_loop_initialiser(broker: SimulatedBroker) -> Callable[[Any], None]:
     return __init__
 
 
-def _guarded(original: Callable[..., None]) -> Callable[..., None]:
+def _guarded(original: Callable[..., None], refuse: Callable[[type], None]) -> Callable[..., None]:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         if not isinstance(self, InMemoryConnection):
-            _refuse(type(self))
+            refuse(type(self))
         original(self, *args, **kwargs)
 
     return __init__

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fakeamqp.broker import Broker
+from fakeamqp.exploration import settings
 from fakeamqp.exploration.determinism import NotRepeatable, assert_hashes_do_not_matter
 from fakeamqp.exploration.parallel import outcomes, quiet
 from fakeamqp.exploration.replaying import begin_exploration, how_to_replay
@@ -92,7 +93,7 @@ def explore(
     *,
     runs: int = 1000,
     always: Callable[..., Any] | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     faults: Faults = Faults(),  # noqa: B008  (immutable)
     search: str = "random",
     bound: int = 2,
@@ -111,6 +112,7 @@ def explore(
       asserts, or returns False where something is wrong. What a task that is not restarted raises is wrong as well
     - always: the same, but asked at every step once the stage is set, so that the story ends where it went wrong
     - runs: at most so many; an exhaustive search may end earlier
+    - seed: of the search and of the brokers; 0 by default
     - faults: what may go wrong in a run, and how often; by default nothing but the order of events is varied
     - search: "random"; "pct" (priorities, changed a few times, which finds what takes an unlikely order); "exhaustive"
       (every run with up to `bound` choices other than the quiet one); "crash points" (the same, of faults alone: with
@@ -124,12 +126,16 @@ def explore(
     - shrink: whether to look for the simplest run that fails in the same way
     - progress: a progress bar on standard error; by default where that is a terminal
     - broker_arguments: of `Broker`, such as version= and vhosts=. `sync_interval` is 0.1 by default, so that a crash
-      finds something that was not safe
+      finds something that was not safe. Under pytest, what the marker `amqp`, the command line and the ini file say
+      holds where nothing is given here; that goes for `seed`, too
 
     Raises Misuse for arguments that make no sense.
     """
     _check_arguments(scenario, invariant, always, runs, faults, bound, max_steps, executor)
     token = begin_exploration()
+    broker_arguments = {**settings.now(), **broker_arguments}
+    of_test = broker_arguments.pop("seed", 0)
+    seed = of_test if seed is None else seed
     case = Case(scenario, invariant, seed, faults, max_steps, always, broker_arguments)
     if token is not None:
         return _replayed(case, token)

@@ -102,6 +102,8 @@ def run_once(case: Case, source: Chooser, *, is_traced: bool = False) -> Outcome
             state = case.scenario(broker)
             observer.always = partial(_check, case.always, broker, state)
             broker.run()
+            if not (chooser.choices or broker.steps):
+                raise Misuse("the scenario has spawned no program, so there is nothing to explore; see broker.spawn")
             _check(case.invariant, broker, state)
         except BaseException as error:
             if not _is_failure(error):
@@ -109,6 +111,7 @@ def run_once(case: Case, source: Chooser, *, is_traced: bool = False) -> Outcome
             failure = _failure(error)
         steps = broker.steps
         trace = tuple(broker.trace)
+        broker.end_tasks()
     digest = hashlib.blake2b("\n".join(map(str, trace)).encode()).hexdigest() if is_traced else ""
     return Outcome(
         tuple(chooser.choices), failure, steps, frozenset(observer.states), tuple(observer.struck), trace, digest

@@ -12,7 +12,7 @@ from fakeamqp.node.journal import Journal
 from fakeamqp.node.node import Node
 from fakeamqp.node.profile import profile_of
 from fakeamqp.node.timers import Timers
-from fakeamqp.simulation import virtual_time
+from fakeamqp.simulation import forking, virtual_time
 from fakeamqp.simulation.asking import Questions
 from fakeamqp.simulation.chance import UNIMPORTANT, Chooser, SeededChooser, generated_name
 from fakeamqp.simulation.clock import Clock, to_us
@@ -24,7 +24,7 @@ from fakeamqp.simulation.listings import Listings
 from fakeamqp.simulation.network import Stream
 from fakeamqp.simulation.operating import EVERYTHING, GUEST, Definitions, OperatorCommands
 from fakeamqp.simulation.trace import BROKER, CHOICE, TIME, Trace
-from fakeamqp.simulation.waiting import Loop
+from fakeamqp.simulation.waiting import Loop, alarm_handler
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         seed: int = 0,
         vhosts: Iterable[str] = ("/",),
         users: Mapping[str, str] | None = None,
+        hosts: Iterable[str] | None = None,
         exchange_types: Mapping[str, RoutingFunction] | None = None,
         definitions: Definitions | None = None,
         sync_interval: float = 0.0,
@@ -54,6 +55,7 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         self.seed = seed
         self.chooser = SeededChooser(seed) if chooser is None else chooser
         self.clock = Clock()
+        self._hosts: tuple[str, ...] | None = None
         self.trace = Trace(trace_limit)
         self._watch = watcher(self.trace)
         self.lock = threading.RLock()
@@ -61,6 +63,8 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         self.bystanders = weakref.WeakSet(threading.enumerate())
         """Threads that were there before, such as those of test tools; they do nothing here unless they connect."""
         self.bystanders.discard(threading.current_thread())
+        self.watchdog = alarm_handler()
+        """Whom an alarm calls that was set before; it watches over the test, and brings no program further."""
         self.scheduler: Scheduler | None = None
         """Who goes when, once there are tasks."""
         self.max_steps = max_steps
@@ -86,7 +90,9 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         self.alarm_ends_us: int | None = None
         """When the alarm that a fault has raised ends; None for one that was raised by hand. For faults."""
         self._connection_numbers = itertools.count(1)
+        self.hosts = hosts
         self._boot()
+        forking.watch(self)
         self._patches_time = patch_time
         self._is_active = False
         """Whether pika is redirected to this broker."""
@@ -242,8 +248,8 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
             raise Misuse("a broker's tasks live in the thread where the first was spawned; this is another one")
         return self.scheduler
 
-    def _end_tasks(self) -> None:
-        """The broker is not used any more."""
+    def end_tasks(self) -> None:
+        """Kill and forget all tasks; time is not virtual any more. For whoever is done with the broker."""
         self._is_active = False
         virtual_time.uninstall(self)
         if self.scheduler is not None and self.scheduler.is_here():
@@ -334,18 +340,42 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
 
     # -- streams ------------------------------------------------------------------------------------------------
 
-    def open_stream(self) -> Stream:
-        """A client connects. Raises ConnectionRefusedError while the node is down. For doors."""
+    @property
+    def hosts(self) -> tuple[str, ...] | None:
+        """The hosts that answer, each "name" or "name:port"; all others refuse connections. None: all answer."""
+        return self._hosts
+
+    @hosts.setter
+    def hosts(self, hosts: Iterable[str] | None) -> None:
+        if isinstance(hosts, str) or not (hosts is None or isinstance(hosts, Iterable)):
+            raise Misuse(f'hosts takes the names of the hosts that answer, such as ["rabbit-1"], not {hosts!r}')
+        names = None if hosts is None else tuple(hosts)
+        for name in names or ():
+            if not isinstance(name, str):
+                raise Misuse(f'a host is "name" or "name:port", not {name!r}')
+        self._hosts = names
+
+    def open_stream(self, address: tuple[str, int] | None = None) -> Stream:
+        """A client connects, to this host and port if it says so. For doors.
+
+        Raises ConnectionRefusedError while the node is down, and from a host that does not answer.
+        """
         if self.scheduler is not None and self.scheduler.is_here():
             self.scheduler.before_connecting()
         with self.lock:
-            if self.node is None or self.clock.now_us < self._refuses_until_us:
+            if self.node is None or self.clock.now_us < self._refuses_until_us or not self._answers_at(address):
                 raise ConnectionRefusedError(111, "Connection refused")
             stream = Stream(self, self.node)
             self._streams[stream] = None
             if self.scheduler is not None and self.scheduler.is_here():
                 self.scheduler.adopt(stream)
             return stream
+
+    def _answers_at(self, address: tuple[str, int] | None) -> bool:
+        if self._hosts is None or address is None:
+            return True
+        host, port = address
+        return host in self._hosts or f"{host}:{port}" in self._hosts
 
     def open_streams(self) -> list[Stream]:
         """The clients' streams, oldest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fakeamqp.node.connections import Connection
 from fakeamqp.node.timers import NEVER_US
@@ -229,6 +229,10 @@ class Stream:
             with self._lock:
                 self.is_withheld = False
                 self._broker.notify()
+
+    def cut_off(self, broker: Any) -> None:
+        """From now on ask this one in the broker's place. For processes that were forked."""
+        self._broker = broker
 
     def lose(self) -> None:
         """The network fails: both ends see the connection break, and what is under way is lost."""

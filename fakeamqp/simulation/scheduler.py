@@ -59,6 +59,8 @@ class Scheduler:
         """Called at each step, with its number; may break things."""
         self._steps_before = 0
         """How many steps there were when the test itself last went on."""
+        self.was_run = False
+        """Whether the test has let the tasks run."""
         self._is_asking = False
         """Whether the test's `until` is being asked."""
         self._thread = threading.get_ident()
@@ -275,6 +277,7 @@ class Scheduler:
         if until is not None and not callable(until):
             raise Misuse(f"until= takes a function that tells whether to stop, not {until!r}")
         limit_us = None if seconds is None else self.broker.clock.now_us + to_us(seconds)
+        self.was_run = True
         ending = Ending(self.broker, until, limit_us)
         self.give_way(ending)
         if until is not None and ending.is_too_late() and not until():

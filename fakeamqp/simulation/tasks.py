@@ -154,6 +154,11 @@ class Task(Seat):
     def __repr__(self) -> str:
         return f"<Task {self.name!r}, {'alive' if self.is_alive else 'over'}>"
 
+    @property
+    def never_ran(self) -> bool:
+        """Whether it is still to begin, for the first time."""
+        return self.is_alive and self.starts == 1 and not self.greenlet
+
     def kill(self) -> None:
         """The process dies: its connections drop, and nothing that it still wanted to say reaches the broker.
 

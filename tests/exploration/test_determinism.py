@@ -94,6 +94,7 @@ def test_a_failure_that_cannot_be_made_again_is_no_counterexample() -> None:
     runs: list[int] = []
 
     def scenario(broker: fakeamqp.Broker) -> None:
+        broker.spawn(pika.BlockingConnection)
         runs.append(1)
         assert len(runs) != 3, "the third run"
 

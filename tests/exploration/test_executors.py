@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
+import pika
 import pytest
 
 import fakeamqp
@@ -101,6 +102,7 @@ def test_runs_are_made_by_the_executor_and_the_rest_is_cancelled(pool: Executor)
 
 def fails_elsewhere(broker: fakeamqp.Broker) -> None:
     """Fails in a process that another has made."""
+    broker.spawn(pika.BlockingConnection)
     if multiprocessing.parent_process() is not None:
         raise RuntimeError("made elsewhere")
 
@@ -145,7 +147,12 @@ def test_what_is_no_executor_is_refused() -> None:
 
 def unrepeatable(broker: fakeamqp.Broker) -> None:
     """Publishes something new each time."""
-    with broker.connect() as connection:
+    broker.spawn(publish_something_new)
+
+
+def publish_something_new() -> None:
+    """Publish what no other run does."""
+    with pika.BlockingConnection() as connection:
         connection.channel().basic_publish("", "jobs", os.urandom(4).hex(), PERSISTENT)
 
 

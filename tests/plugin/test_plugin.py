@@ -281,7 +281,9 @@ def test_a_suite_that_does_not_use_it_imports_nothing(pytester: pytest.Pytester)
 
         def test():
             loaded = [name for name in sys.modules if name.split(".")[0] in ("fakeamqp", "pika", "sortedcontainers")]
-            assert sorted(loaded) == ["fakeamqp", "fakeamqp.pytest_plugin"]
+            assert sorted(loaded) == [
+                "fakeamqp", "fakeamqp.exploration", "fakeamqp.exploration.settings", "fakeamqp.pytest_plugin"
+            ]
         """
     )
     pytester.runpytest_subprocess().assert_outcomes(passed=1)

@@ -468,6 +468,7 @@ def test_a_name_that_is_taken(broker: Broker, name: str) -> None:
     broker.spawn(produce, name="mine")
     with pytest.raises(Misuse, match=f"there is a task '{name}' already"):
         broker.spawn(produce, name=name)
+    broker.run(seconds=0)
 
 
 def test_a_call_instead_of_a_function(broker: Broker) -> None:
