@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -100,6 +101,9 @@ def explore(
     executor: Executor | None = None,
     check_determinism: bool = False,
     max_steps: int = 2000,
+    horizon: float | None = None,
+    time_limit: float | None = None,
+    may_hang: bool = False,
     shrink: bool = True,
     progress: bool | None = None,
     **broker_arguments: Any,
@@ -114,15 +118,22 @@ def explore(
     - runs: at most so many; an exhaustive search may end earlier
     - seed: of the search and of the brokers; 0 by default
     - faults: what may go wrong in a run, and how often; by default nothing but the order of events is varied
-    - search: "random"; "pct" (priorities, changed a few times, which finds what takes an unlikely order); "exhaustive"
-      (every run with up to `bound` choices other than the quiet one); "crash points" (the same, of faults alone: with
-      `faults=Faults(crash=1)` and `bound=3` a crash at every step, with every loss and every length of outage)
+    - search: "random" (after a quiet run, in which everything goes in order); "pct" (priorities, changed a few times,
+      which finds what takes an unlikely order); "exhaustive" (every run with up to `bound` choices other than the quiet
+      one); "crash points" (the same, of faults alone: with `faults=Faults(crash=1)` and `bound=3` a crash at every
+      step, with every loss and every length of outage; programs take turns as in the quiet run); "crash points +
+      schedules" (these, and one turn taken otherwise)
     - executor: a concurrent.futures.Executor whose workers are processes, such as ProcessPoolExecutor() or Dask's
       client.get_executor(); then scenario and invariant must be picklable. What is found does not depend on it
     - check_determinism: make each run twice and compare; raises NotRepeatable with the first difference. If scenario
       and invariant can be pickled, the quiet run is also made in interpreters with other values of PYTHONHASHSEED,
       which shows where the order of a set decides
-    - max_steps: a run that goes on beyond is a failure (Livelock)
+    - horizon: virtual seconds after which a run ends and the invariant is asked, for programs that poll for ever. By
+      default a run ends when nothing can happen any more, or after `max_steps` where virtual time goes on and on
+    - max_steps: a run that goes on beyond while hardly any virtual time passes is a failure (Livelock)
+    - time_limit: real seconds after which no run is begun any more
+    - may_hang: whether a program may wait for ever for what must be answered: a method's answer, a confirm. By default
+      that is a failure (Deadlock), once the invariant holds; waiting for deliveries never is one
     - shrink: whether to look for the simplest run that fails in the same way
     - progress: a progress bar on standard error; by default where that is a terminal
     - broker_arguments: of `Broker`, such as version= and vhosts=. `sync_interval` is 0.1 by default, so that a crash
@@ -132,11 +143,12 @@ def explore(
     Raises Misuse for arguments that make no sense.
     """
     _check_arguments(scenario, invariant, always, runs, faults, bound, max_steps, executor)
+    _check_times(horizon, time_limit)
     token = begin_exploration()
     broker_arguments = {**settings.now(), **broker_arguments}
     of_test = broker_arguments.pop("seed", 0)
     seed = of_test if seed is None else seed
-    case = Case(scenario, invariant, seed, faults, max_steps, always, broker_arguments)
+    case = Case(scenario, invariant, seed, faults, max_steps, always, broker_arguments, horizon, may_hang)
     if token is not None:
         return _replayed(case, token)
     found = Exploration()
@@ -149,7 +161,7 @@ def explore(
         quiet(),
         contextlib.closing(outcomes(case, wanted, runs, executor, check_determinism)) as made,
     ):
-        failing = _first_failure(made, found, advance)
+        failing = _first_failure(made, found, advance, None if time_limit is None else began + time_limit)
         if failing is not None and shrink:
             failing = shrunk(case, failing)
     if failing is not None:
@@ -188,10 +200,19 @@ def _check_arguments(
         )
 
 
+def _check_times(horizon: float | None, time_limit: float | None) -> None:
+    for name, seconds in (("horizon", horizon), ("time_limit", time_limit)):
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise Misuse(f"{name}= is a number of seconds above 0, not {seconds!r}")
+
+
 def _first_failure(
-    made: Iterable[tuple[Start, Outcome]], found: Exploration, advance: Callable[[Exploration], None]
+    made: Iterable[tuple[Start, Outcome]],
+    found: Exploration,
+    advance: Callable[[Exploration], None],
+    latest: float | None,
 ) -> Outcome | None:
-    """The first outcome that is a failure, if there is one; keeps account of all before it."""
+    """The first outcome that is a failure, if there is one by this time; keeps account of all before it."""
     states: set[int] = set()
     for _, outcome in made:
         found.runs += 1
@@ -202,6 +223,8 @@ def _first_failure(
         advance(found)
         if outcome.failure is not None:
             return outcome
+        if latest is not None and time.perf_counter() >= latest:
+            return None
     return None
 
 
@@ -213,13 +236,16 @@ def replay(
     always: Callable[..., Any] | None = None,
     faults: Faults = Faults(),  # noqa: B008  (immutable)
     max_steps: int = 2000,
+    horizon: float | None = None,
+    may_hang: bool = False,
     **broker_arguments: Any,
 ) -> Exploration:
     """Make one run again, with the arguments of `explore` and the word that a counterexample printed.
 
     Raises Counterexample if it fails; answers an Exploration of one run if it does not.
     """
-    return _replayed(Case(scenario, invariant, 0, faults, max_steps, always, broker_arguments), token)
+    case = Case(scenario, invariant, 0, faults, max_steps, always, broker_arguments, horizon, may_hang)
+    return _replayed(case, token)
 
 
 def _replayed(case: Case, token: str) -> Exploration:

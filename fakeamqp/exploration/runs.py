@@ -19,7 +19,10 @@ import fakeamqp
 from fakeamqp.broker import Broker
 from fakeamqp.simulation.chance import Choice, Chooser, RecordingChooser
 from fakeamqp.simulation.faults import Fault, Faults
+from fakeamqp.simulation.hanging import hangs
 from fakeamqp.simulation.injection import Injector
+from fakeamqp.simulation.tasks import Livelock
+from fakeamqp.simulation.waiting import Deadlock
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from fakeamqp.simulation.tasks import Task
     from fakeamqp.simulation.trace import Event
 
+POLLING_SECONDS = 60
+"""Where so much virtual time passes in the later half of the steps of a run, its programs poll: no livelock."""
 SYNC_INTERVAL_SECONDS = 0.1
 """How long message records may wait for the disk in an explored run, if the user does not say: long enough for a
 crash to find some there."""
@@ -49,6 +54,10 @@ class Case:
     """Like the invariant, but asked at every step."""
     broker: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of `Broker`."""
+    horizon: float | None = None
+    """After how many virtual seconds a run ends at the latest."""
+    may_hang: bool = False
+    """Whether programs may wait for ever for what must be answered."""
 
 
 class Failure(NamedTuple):
@@ -101,21 +110,43 @@ def run_once(case: Case, source: Chooser, *, is_traced: bool = False) -> Outcome
             broker.watch_steps(observer.at_step)
             state = case.scenario(broker)
             observer.always = partial(_check, case.always, broker, state)
-            broker.run()
+            has_ended = _run_to_the_end(case, broker)
             if not (chooser.choices or broker.steps):
                 raise Misuse("the scenario has spawned no program, so there is nothing to explore; see broker.spawn")
             _check(case.invariant, broker, state)
+            if has_ended and not case.may_hang:
+                failure = _hang(broker)
         except BaseException as error:
             if not _is_failure(error):
                 raise
             failure = _failure(error)
         steps = broker.steps
-        trace = tuple(broker.trace)
+        trace = tuple(broker.trace) if is_traced else ()
         broker.end_tasks()
     digest = hashlib.blake2b("\n".join(map(str, trace)).encode()).hexdigest() if is_traced else ""
     return Outcome(
         tuple(chooser.choices), failure, steps, frozenset(observer.states), tuple(observer.struck), trace, digest
     )
+
+
+def _run_to_the_end(case: Case, broker: Broker) -> bool:
+    """Let the programs run; whether nothing can happen any more, or they would just go on polling."""
+    try:
+        broker.run(seconds=case.horizon)
+    except Livelock as livelock:
+        if livelock.later_half_seconds < POLLING_SECONDS:
+            raise
+        return False
+    return case.horizon is None or broker.now < case.horizon
+
+
+def _hang(broker: Broker) -> Failure | None:
+    """The failure that a program waits for ever for what must be answered, if one does."""
+    found = [] if broker.scheduler is None else hangs(broker.scheduler)
+    if not found:
+        return None
+    text = "; ".join(map(str, found))
+    return Failure(Deadlock.__name__, text, found[0].where, f"{Deadlock.__name__}: {text}")
 
 
 def _check(invariant: Callable[..., Any] | None, broker: Broker, state: Any) -> None:

@@ -20,6 +20,12 @@ PCT_DEPTH = 3
 """How many turns of events a bug may take for PCT to find it with the probability that it promises."""
 
 
+STUBBORN_SHARE = 0.3
+"""Which part of random runs lets a fault strike again at the same place."""
+STUBBORN_RATE = 0.5
+"""How likely it does so when a program comes to that place."""
+
+
 class Start(NamedTuple):
     """How one run is to be made; can be sent to another process."""
 
@@ -46,14 +52,31 @@ class RandomWalk:
         self._random = random.Random(seed)
         self._fault_rate = 10 ** self._random.uniform(-2.3, -0.7)
         self._switch_rate = self._random.choice((0.1, 0.3, 1.0))
+        self._is_stubborn = self._random.random() < STUBBORN_SHARE
+        self._struck: Sequence[str] | None = None
+        """Where it let something go wrong last, in a stubborn run."""
+        self._last_fault = 0
 
     def choose(self, stream: str, count: int, /, among: Sequence[str] = ()) -> int:
         """One of `count` possibilities."""
         if stream == SCHEDULE and self._random.random() >= self._switch_rate:
             return 0
-        if stream == WHICH and self._random.random() >= self._fault_rate:
+        return self._fault(count, among) if stream == WHICH else self._random.randrange(count)
+
+    def _fault(self, count: int, place: Sequence[str]) -> int:
+        """Whether something goes wrong now, and what.
+
+        A stubborn run lets the same thing go wrong again where the same program has as much in hand as it had then:
+        mostly the message that came back.
+        """
+        if self._struck == place and self._random.random() < STUBBORN_RATE:
+            return self._last_fault
+        if self._random.random() >= self._fault_rate:
             return 0
-        return self._random.randrange(count) if stream != WHICH else 1 + self._random.randrange(count - 1)
+        self._last_fault = 1 + self._random.randrange(count - 1)
+        if self._is_stubborn:
+            self._struck = place
+        return self._last_fault
 
 
 class PriorityWalk(RandomWalk):
@@ -103,16 +126,20 @@ class Search(Protocol):
 
 
 class RandomSearch:
-    """Endless runs with seeds of their own."""
+    """Endless runs with seeds of their own, after the quiet one."""
 
     is_complete = False
     needs_choices = False
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
+        self._has_begun = False
 
     def starts(self) -> Iterator[Start]:
-        """Runs without end."""
+        """The quiet run, then runs without end."""
+        if not self._has_begun:
+            self._has_begun = True
+            yield QUIET
         while True:
             yield Start("random", (self._random.getrandbits(64),))
 
@@ -146,34 +173,45 @@ class PrioritySearch:
             self._length = max(1, sum(choice.stream == SCHEDULE for choice in outcome.choices))
 
 
+class Depth(NamedTuple):
+    """In how many choices a run differs from the quiet one."""
+
+    differences: int = 0
+    of_schedule: int = 0
+    """How many of these are about who goes next."""
+
+
 class Parent(NamedTuple):
     """A run of a bounded search from which others branch off, each with one difference more."""
 
-    depth: int
+    depth: Depth
     values: tuple[int, ...]
     """Its choices up to its last difference; all that came after were quiet."""
     branches: array[int]
-    """How many possibilities each later choice had that may be made otherwise; 1 for those that may not."""
+    """How many possibilities each later choice had that may be made otherwise; 1 for those that may not. Negated for
+    choices of the schedule."""
 
 
 class BoundedSearch:
     """All runs that differ from the quiet one, in which every choice is 0, in at most `bound` choices.
 
     Runs with fewer differences come first, so that what is found first is simplest. With `streams` only choices of
-    these are made otherwise. Source: Emmi, Qadeer, Rakamaric, "Delay-bounded scheduling" (POPL 2011).
+    these are made otherwise, and with `schedules` at most so many of the schedule. Source: Emmi, Qadeer, Rakamaric,
+    "Delay-bounded scheduling" (POPL 2011).
     """
 
     needs_choices = True
 
-    def __init__(self, bound: int, streams: tuple[str, ...] | None) -> None:
+    def __init__(self, bound: int, streams: tuple[str, ...] | None, schedules: int | None = None) -> None:
         self._bound = bound
+        self._schedules = bound if schedules is None else schedules
         self._streams = streams
-        self._known: Iterator[Start] = iter((QUIET,))
+        self._known: Iterator[tuple[Start, Depth]] = iter(((QUIET, Depth()),))
         self._parents: deque[Parent] = deque()
-        self._depths: dict[Start, int] = {}
+        self._depths: dict[Start, Depth] = {}
         """The runs under way."""
         self._next: Start | None = None
-        self._depth = 0
+        self._depth = Depth()
         self._look()
 
     @property
@@ -190,31 +228,36 @@ class BoundedSearch:
 
     def _look(self) -> None:
         """Find the next run. Children are made when it is their turn: there are far more than parents."""
-        self._next = next(self._known, None)
-        while self._next is None and self._parents:
-            parent = self._parents.popleft()
-            self._depth = parent.depth + 1
-            self._known = _children(parent)
-            self._next = next(self._known, None)
+        found = next(self._known, None)
+        while found is None and self._parents:
+            self._known = _children(self._parents.popleft())
+            found = next(self._known, None)
+        self._next, self._depth = found or (None, Depth())
 
     def learn(self, start: Start, outcome: Outcome) -> None:
         """Each choice that came after the last difference could be made otherwise."""
         depth = self._depths.pop(start)
-        if depth < self._bound:
+        if depth.differences < self._bound:
             later = outcome.choices[len(start.values) :]
-            branches = array("L", (choice.of if self._may_differ(choice) else 1 for choice in later))
+            branches = array("q", (self._branches(choice, depth) for choice in later))
             self._parents.append(Parent(depth, start.values, branches))
             if self._next is None:
                 self._look()
 
-    def _may_differ(self, choice: Choice) -> bool:
-        return self._streams is None or choice.stream in self._streams
+    def _branches(self, choice: Choice, depth: Depth) -> int:
+        if self._streams is not None and choice.stream not in self._streams:
+            return 1
+        if choice.stream == SCHEDULE:
+            return -choice.of if depth.of_schedule < self._schedules else 1
+        return choice.of
 
 
-def _children(parent: Parent) -> Iterator[Start]:
+def _children(parent: Parent) -> Iterator[tuple[Start, Depth]]:
+    differences, of_schedule = parent.depth
     for quiet, count in enumerate(parent.branches):
-        for value in range(1, count):
-            yield Start("replay", (*parent.values, *(0,) * quiet, value))
+        depth = Depth(differences + 1, of_schedule + (count < 0))
+        for value in range(1, abs(count)):
+            yield Start("replay", (*parent.values, *(0,) * quiet, value)), depth
 
 
 def search_named(name: str, seed: int, bound: int) -> Search:
@@ -227,4 +270,9 @@ def search_named(name: str, seed: int, bound: int) -> Search:
         return BoundedSearch(bound, None)
     if name == "crash points":
         return BoundedSearch(bound, FAULT_STREAMS)
-    raise Misuse(f'there is no search {name!r}; there are "random", "pct", "exhaustive" and "crash points"')
+    if name == "crash points + schedules":
+        return BoundedSearch(bound, (*FAULT_STREAMS, SCHEDULE), schedules=1)
+    raise Misuse(
+        f'there is no search {name!r}; there are "random", "pct", "exhaustive", "crash points" and '
+        '"crash points + schedules"'
+    )

@@ -6,8 +6,8 @@ left out, and what goes on and on in the same way is told once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fakeamqp.node.watching import DEAD_LETTERED, DELIVERY_LIMIT, EXPIRED, MAXLEN, RETURNED, UNDELIVERABLE
 from fakeamqp.simulation.fates import BACK, LOST
@@ -22,6 +22,7 @@ BODY_SHOWN = 40
 """How many octets of a body are shown."""
 LONGEST_CYCLE = 6
 """What repeats is recognised if it repeats after at most so many steps."""
+Likeness = TypeVar("Likeness")
 NODE = "the node"
 NETWORK = "the network"
 
@@ -45,8 +46,13 @@ class Step(NamedTuple):
 
     @property
     def words(self) -> str:
-        """All of it."""
-        return ", ".join(self.texts)
+        """All of it; what repeats and repeats is told once, with how often."""
+        told: list[str] = []
+        for texts, times in _folded(self.texts):
+            told += texts
+            if times > 1:
+                told.append(f"... {'the same' if len(texts) == 1 else f'these {len(texts)}'} {times - 1} times more")
+        return ", ".join(told)
 
 
 def tell(outcome: Outcome) -> list[str]:
@@ -120,29 +126,32 @@ def _without_repetitions(steps: list[Step]) -> list[Step | str]:
     """The steps; where some repeat and repeat, they are told once, with how often."""
     told: list[Step | str] = []
     at = 0
-    while at < len(steps):
-        length, times = _repetition(steps, at)
-        if times > 2:
-            told += steps[at : at + length]
+    for likenesses, times in _folded([_likeness(step) for step in steps]):
+        told += steps[at : at + len(likenesses)]
+        if times > 1:
             told.append(f"... and so on, {times - 1} times more")
-            at += length * times
-        else:
-            told.append(steps[at])
-            at += 1
+        at += len(likenesses) * times
     return told
 
 
-def _repetition(steps: list[Step], at: int) -> tuple[int, int]:
-    best = (1, 1)
+def _folded(things: Sequence[Likeness]) -> Iterator[tuple[Sequence[Likeness], int]]:
+    """The parts of a sequence, and how often each comes in a row: 1, or more than 2 where it is a cycle."""
+    at = 0
+    while at < len(things):
+        length, times = _repetition(things, at)
+        yield things[at : at + length], times
+        at += length * times
+
+
+def _repetition(things: Sequence[Likeness], at: int) -> tuple[int, int]:
     for length in range(1, LONGEST_CYCLE + 1):
-        cycle = [_likeness(step) for step in steps[at : at + length]]
+        cycle = things[at : at + length]
         times = 1
-        while [_likeness(step) for step in steps[at + times * length : at + (times + 1) * length]] == cycle:
+        while things[at + times * length : at + (times + 1) * length] == cycle:
             times += 1
-        if times > 2 and length * times > best[0] * best[1]:
-            best = (length, times)
-            break
-    return best
+        if times > 2:
+            return length, times
+    return 1, 1
 
 
 def _likeness(step: Step) -> tuple[str, str]:

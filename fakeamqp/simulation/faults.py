@@ -6,6 +6,7 @@ A `Fault` prints as the command of `broker.faults` that makes it. When it strike
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 
 from fakeamqp.node.dispatch import CHANNEL_METHODS, CONNECTION_METHODS
@@ -165,16 +166,24 @@ class Faults:
     redeliver: int = 0
     cancel_consumer: int = 0
     reorder: int = 0
+    tasks: Collection[str] | None = None
+    """The names of the tasks at whose steps faults strike; by default any."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if getattr(self, field.name) < 0:
-                raise Misuse(f"{field.name}= is how often that may go wrong, not {getattr(self, field.name)}")
+        for kind in TAKES:
+            if getattr(self, kind) < 0:
+                raise Misuse(f"{kind}= is how often that may go wrong, not {getattr(self, kind)}")
+        if isinstance(self.tasks, str) or not all(isinstance(name, str) for name in self.tasks or ()):
+            raise Misuse(f'tasks= takes names of tasks, such as {{"worker"}}, not {self.tasks!r}')
+        if self.tasks is not None:
+            object.__setattr__(self, "tasks", tuple(sorted(self.tasks)))  # an order that no hash decides
 
     def __repr__(self) -> str:
-        return f"Faults({', '.join(f'{kind}={getattr(self, kind)}' for kind in self.kinds)})"
+        given = [f"{kind}={getattr(self, kind)}" for kind in self.kinds]
+        aimed = [] if self.tasks is None else [f"tasks={self.tasks!r}"]
+        return f"Faults({', '.join([*given, *aimed])})"
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Those that may strike at all."""
-        return tuple(field.name for field in fields(self) if getattr(self, field.name))
+        return tuple(field.name for field in fields(self) if field.name in TAKES and getattr(self, field.name))

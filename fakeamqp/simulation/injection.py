@@ -36,15 +36,16 @@ class Injector:
         self._broker = broker
         self._left = {kind: int(getattr(faults, kind)) for kind in faults.kinds}
         self._kinds = faults.kinds
+        self._tasks = faults.tasks
         self.struck: list[Fault] = []
         """The plan that has come of it."""
 
     def at_step(self, number: int, task: Task, stream: Stream | None) -> None:
         """Tasks have come to a step: draw. The choice 0 is that nothing happens."""
-        if not any(self._left.values()):
+        if not any(self._left.values()) or (self._tasks is not None and task.name not in self._tasks):
             return
         choose = self._broker.choose
-        chosen = choose(WHICH, len(self._kinds) + 1)
+        chosen = choose(WHICH, len(self._kinds) + 1, (self._place(task),))
         if not chosen:
             return
         kind = self._kinds[chosen - 1]
@@ -57,3 +58,9 @@ class Injector:
         fault = Fault(kind, at=number, task=task.name if kind in OF_A_TASK else None, seconds=seconds)
         self.struck.append(fault)
         perform(self._broker, fault, Target(task, stream if needs_stream else None))
+
+    def _place(self, task: Task) -> str:
+        """Where a program stands, as far as a search may want to strike it there again: how many messages it holds."""
+        connections = (stream.connection for stream in self._broker.open_streams() if stream.owner == task.name)
+        channels = (channel for each in connections if each is not None for channel in each.channels.values())
+        return f"{task.name} holds {sum(len(channel.unacked) for channel in channels)}"

@@ -38,7 +38,8 @@ def report(broker: SimulatedBroker) -> str:
     """The seed, what was left in the queues, who consumes, and the last things that happened."""
     lines = [f"RabbitMQ {broker.version}, seed {broker.seed}, {broker.now:.6f} s of virtual time"]
     lines += describe_queues(broker)
-    events = [event for event in broker.trace if event.kind not in INNER and not isinstance(event.method, HANDSHAKE)]
+    trace = broker.trace if broker.trace.is_on else ()
+    events = [event for event in trace if event.kind not in INNER and not isinstance(event.method, HANDSHAKE)]
     events = events[-LAST_EVENTS:]
     lines.append(f"the last {len(events)} things that happened:" if events else "nothing has happened yet")
     lines += [f"  {event}" for event in events]

@@ -15,6 +15,7 @@ import greenlet
 
 from fakeamqp.node.connections import Phase
 from fakeamqp.simulation.clock import to_us
+from fakeamqp.simulation.hanging import explained, frame_of
 from fakeamqp.simulation.tasks import (
     RESTART_AFTER_SECONDS,
     SCHEDULE,
@@ -59,6 +60,8 @@ class Scheduler:
         """Called at each step, with its number; may break things."""
         self._steps_before = 0
         """How many steps there were when the test itself last went on."""
+        self._half_time_us = 0
+        """When half of the steps were made that the test allows."""
         self.was_run = False
         """Whether the test has let the tasks run."""
         self._is_asking = False
@@ -309,13 +312,15 @@ class Scheduler:
     def _step(self, task: Task, stream: Stream | None) -> None:
         self._refuse_the_dead(task)
         self.steps += 1
-        if self.steps - self._steps_before > self.max_steps:
-            self.interrupt(
-                Livelock(
-                    f"no end is in sight after {self.max_steps} steps; the programs go on and on (if they should: "
-                    "run(seconds=...), run(until=...) or a higher max_steps)"
-                )
+        made = self.steps - self._steps_before
+        if made == self.max_steps // 2:
+            self._half_time_us = self.broker.clock.now_us
+        if made > self.max_steps:
+            text = (
+                f"no end is in sight after {self.max_steps} steps; the programs go on and on (if they should: "
+                "run(seconds=...), run(until=...) or a higher max_steps)"
             )
+            self.interrupt(Livelock(text, (self.broker.clock.now_us - self._half_time_us) / 1e6))
         faults = self.broker.faults
         if faults.waiting:
             faults.at_step(self.steps, task, stream)
@@ -391,7 +396,11 @@ class Scheduler:
             return True
         waiter = self.main.waiter
         if not (isinstance(waiter, Ending) and waiter.ends_when_quiet):
-            waits = [f"{seat.name}: {seat.waiter.explain()}" for seat in seats if seat.waiter is not None]
+            waits = [
+                f"{seat.name}: {explained(seat.waiter.explain(), frame_of(seat) if isinstance(seat, Task) else None)}"
+                for seat in seats
+                if seat.waiter is not None
+            ]
             self.main.error = Deadlock(deadlock_story(broker, waits))
         return False
 

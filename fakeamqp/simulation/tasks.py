@@ -33,6 +33,11 @@ class TaskExited(FakeamqpError):
 class Livelock(FakeamqpError):
     """The programs go on and on: more steps were made than `max_steps` allows."""
 
+    def __init__(self, text: str, later_half_seconds: float = 0.0) -> None:
+        super().__init__(text)
+        self.later_half_seconds = later_half_seconds
+        """How much virtual time the later half of the steps took: where it passes, the programs wait for something."""
+
 
 class Moment:
     """A waiter for a time."""

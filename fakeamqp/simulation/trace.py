@@ -21,6 +21,7 @@ from fakeamqp.simulation.events import (
 )
 from fakeamqp.simulation.fates import told
 from fakeamqp.simulation.selection import Selection
+from fakeamqp.spec.errors import Misuse
 
 __all__ = [
     "BROKER", "CHOICE", "EFFECT", "FAULT", "KINDS", "RECEIVED", "SENT", "TASK", "TIME", "Event", "Selection", "Trace",
@@ -60,11 +61,19 @@ class Trace:
         self.filter().to_jsonl(file)
 
     def __iter__(self) -> Iterator[Event]:
+        self._assert_is_on()
         owner = self.owners.get
         events = tuple(self._events)
         for each in events if self.is_complete else events[1:]:
             event = told(each) if each[1] is EFFECT else Event(*each)
             yield event._replace(task=owner(event.connection, "")) if event.connection in self.owners else event
+
+    def _assert_is_on(self) -> None:
+        if not self.is_on:
+            raise Misuse(
+                "there is no trace: trace_limit is 0, as it is in explored runs, which are many; to ask it in an "
+                "invariant: explore(..., trace_limit=None)"
+            )
 
     @overload
     def __getitem__(self, index: int) -> Event: ...
@@ -77,6 +86,7 @@ class Trace:
         return Selection(tuple(self))[index]
 
     def __len__(self) -> int:
+        self._assert_is_on()
         return len(self._events) if self.limit is None else min(len(self._events), self.limit)
 
     def __repr__(self) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fakeamqp.simulation.hanging import explained
 from fakeamqp.simulation.report import describe_queues
 from fakeamqp.spec.errors import FakeamqpError
 
@@ -66,7 +68,7 @@ def wait(broker: SimulatedBroker, waiter: Loop) -> None:
                 return  # its handler may have changed what the program waits for
         else:
             others = [f"besides: {loop.explain()}" for loop in broker.loops if loop is not waiter]
-            raise Deadlock(deadlock_story(broker, [waiter.explain(), *others]))
+            raise Deadlock(deadlock_story(broker, [explained(waiter.explain(), sys._getframe()), *others]))
 
 
 def _others_may_act(broker: SimulatedBroker) -> bool:

@@ -14,6 +14,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 import fakeamqp
 from fakeamqp.simulation import fates
+from fakeamqp.simulation.report import report
 from fakeamqp.simulation.trace import EFFECT, KINDS, SENT, TIME
 from fakeamqp.spec.methods import BasicPublish
 from fakeamqp.spec.properties import BasicProperties
@@ -105,9 +106,11 @@ class TestLimits:
         broker.advance(1)
         assert broker.node is not None
         assert broker.node.watch is None
-        assert len(broker.trace) == 0
-        assert list(broker.trace) == []
         assert not broker.trace.is_complete
+        for read in (len, list, lambda trace: trace.filter(), lambda trace: trace[-1]):
+            with pytest.raises(fakeamqp.Misuse, match="there is no trace"):
+                read(broker.trace)
+        assert "nothing has happened yet" in report(broker)
 
     def test_the_last_events_are_kept_and_the_trace_knows_that_others_were(self) -> None:
         broker = fakeamqp.Broker(trace_limit=3)
