@@ -68,7 +68,15 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        home = importlib.import_module(_HOMES[name])
+    except ModuleNotFoundError as error:
+        if error.name != "greenlet":
+            raise
+        from fakeamqp.spec.errors import Misuse
+
+        raise Misuse(f"fakeamqp.{name} needs greenlets: pip install 'fakeamqp[simulation]'") from None
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -75,7 +75,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         replaying.begin_test()
     from fakeamqp.exploration import settings
 
-    with settings.given_by(lambda: _settings(item)):
+    with settings.given_by(lambda: _settings(item), item.config.rootpath):
         return (yield)
 
 

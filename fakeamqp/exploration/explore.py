@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from fakeamqp.broker import Broker
@@ -20,7 +20,7 @@ from fakeamqp.exploration.runs import Case, Failure, Outcome, run_once
 from fakeamqp.exploration.searches import QUIET, Start, search_named
 from fakeamqp.exploration.shrinking import shrunk, values_of
 from fakeamqp.exploration.story import mermaid, tell
-from fakeamqp.exploration.tokens import parse_token, token_of
+from fakeamqp.exploration.tokens import Token, token_of
 from fakeamqp.simulation.chance import ReplayingChooser
 from fakeamqp.simulation.faults import Fault, Faults
 from fakeamqp.spec.errors import Misuse
@@ -49,7 +49,7 @@ class Counterexample(AssertionError):
     def _text(self) -> str:
         found = f"after {self.runs} runs" if self.runs else "in the run that was replayed"
         faults = ", ".join(map(repr, self.plan)) or "none"
-        chosen = self.token.partition(":")
+        chosen = self.token.partition("+")[0].partition(":")
         return "\n".join(
             [
                 f"{self.failure.kind}: {self.failure.text}",
@@ -240,21 +240,36 @@ def replay(
     may_hang: bool = False,
     **broker_arguments: Any,
 ) -> Exploration:
-    """Make one run again, with the arguments of `explore` and the word that a counterexample printed.
+    """Make one run again: the word that a counterexample printed tells the seed, the choices, faults and settings.
 
-    Raises Counterexample if it fails; answers an Exploration of one run if it does not.
+    Other arguments are those of `explore`; they are needed where the word cannot hold them, as it holds no functions.
+    Raises Counterexample if it fails; answers an Exploration of one run if it does not. Raises Misuse for what is no
+    such word, and where the run does not fail and there are no such choices in it.
     """
     case = Case(scenario, invariant, 0, faults, max_steps, always, broker_arguments, horizon, may_hang)
     return _replayed(case, token)
 
 
 def _replayed(case: Case, token: str) -> Exploration:
-    seed, values = parse_token(token)
-    case = replace(case, seed=seed)
-    outcome = run_once(case, ReplayingChooser(values))
+    told = Token(token)
+    case = told.of(case)
+    outcome = run_once(case, ReplayingChooser(told.values))
     if outcome.failure is not None:
         raise _counterexample(case, outcome, 0)
+    _assert_fits(token, told, outcome)
     return Exploration(1, outcome.steps, len(outcome.states), 1)
+
+
+def _assert_fits(token: str, told: Token, outcome: Outcome) -> None:
+    """Raise Misuse where a run that ended well had none of the choices that it was to make otherwise."""
+    for number, value in enumerate(told.values):
+        count = outcome.choices[number].of if number < len(outcome.choices) else 0
+        if value and value >= count:
+            there = f"that one has {count} outcomes" if count else f"the run has only {len(outcome.choices)} choices"
+            raise Misuse(
+                f"{token!r} does not fit: outcome {value} of choice {number} is wanted, but {there}. The programs, the "
+                "scenario or the settings are not those of the counterexample any more; explore again"
+            )
 
 
 def _counterexample(case: Case, failing: Outcome, runs: int) -> Counterexample:
@@ -266,7 +281,7 @@ def _counterexample(case: Case, failing: Outcome, runs: int) -> Counterexample:
             "explore(check_determinism=True) finds what the program depends on. It failed with:\n"
             + (failing.failure.traceback if failing.failure else "")
         )
-    token = token_of(case.seed, values)
+    token = token_of(case, values)
     return Counterexample(outcome, token, how_to_replay(token, case.scenario, case.invariant), runs)
 
 

@@ -6,7 +6,8 @@ import os
 import re
 import shlex
 
-from fakeamqp.exploration.tokens import parse_token
+from fakeamqp.exploration import settings
+from fakeamqp.exploration.tokens import Token
 
 _asked: list[tuple[int, str]] = []
 """At most one: the number of the exploration in its test, from 1, and the run."""
@@ -19,8 +20,8 @@ def ask(text: str) -> None:
 
     Raises Misuse for what is neither.
     """
-    number, _, token = text.rpartition("/") if re.match(r"[1-9]\d*/", text) else ("1", "/", text)
-    parse_token(token)
+    number, _, token = text.partition("/") if re.match(r"[1-9]\d*/", text) else ("1", "/", text)
+    Token(token)
     _asked[:] = [(int(number), token)]
 
 
@@ -45,8 +46,9 @@ def how_to_replay(token: str, scenario: object, invariant: object) -> str:
     test = os.environ.get("PYTEST_CURRENT_TEST")
     if test is not None:
         which = f"{_count[0]}/" if _count[0] > 1 else ""
-        return f"pytest {shlex.quote(test.rpartition(' ')[0])} --amqp-replay={which}{token}"
-    return f"fakeamqp.replay({_name(scenario)}, {_name(invariant)}, {token!r}, ...)"
+        node = settings.findable(test.rpartition(" ")[0])
+        return f"pytest {shlex.quote(node)} {shlex.quote(f'--amqp-replay={which}{token}')}"
+    return f"fakeamqp.replay({_name(scenario)}, {_name(invariant)}, {token!r})"
 
 
 def _name(thing: object) -> str:

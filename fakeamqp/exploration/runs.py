@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import greenlet
 import pika
 
 import fakeamqp
@@ -36,7 +35,7 @@ SYNC_INTERVAL_SECONDS = 0.1
 """How long message records may wait for the disk in an explored run, if the user does not say: long enough for a
 crash to find some there."""
 
-LIBRARIES = tuple(os.path.dirname(inspect.getfile(module)) + os.sep for module in (fakeamqp, pika, greenlet))
+LIBRARIES = tuple(os.path.dirname(inspect.getfile(module)) + os.sep for module in (fakeamqp, pika))
 """Where the code is that is no part of the program."""
 DEMO = os.path.join(LIBRARIES[0], "demo", "")
 
@@ -49,7 +48,7 @@ class Case:
     invariant: Callable[..., Any] | None
     seed: int
     faults: Faults
-    max_steps: int
+    max_steps: int = 2000
     always: Callable[..., Any] | None = None
     """Like the invariant, but asked at every step."""
     broker: Mapping[str, Any] = field(default_factory=dict)

@@ -124,7 +124,35 @@ def test_a_token_replays_and_passes_once_the_program_is_mended() -> None:
         replay(race, one_job, found.token)
     assert again.value.story == found.story
     assert "in the run that was replayed" in str(again.value)
-    assert replay(lonely, one_job, found.token).runs == 1
+    quiet = replay(race, None, found.token)
+    assert quiet.runs == 1
+    with pytest.raises(
+        Misuse, match=r"does not fit: outcome 1 of choice \d+ is wanted, but the run has only 0 choices"
+    ):
+        replay(lonely, one_job, found.token)
+    with pytest.raises(Misuse, match=r"does not fit: outcome 99 of choice 0 is wanted, but that one has \d outcomes"):
+        replay(race, None, "0:0=99")
+
+
+def test_a_token_holds_faults_and_settings() -> None:
+    settings: dict[str, Any] = {"version": "3.10", "vhosts": ["a+b"], "users": {"alice": "+secret+"}, "horizon": 30}
+    faults = Faults(crash=1, kill=1, tasks={"publisher", "worker"})
+    found = found_in(HASTY, HASTY.every_order_is_shipped, faults=faults, seed=3, **settings)
+    assert "+kill=1" in found.token
+    assert found.replay.endswith(f"--amqp-replay={found.token}") or found.token in found.replay
+    with pytest.raises(Counterexample) as again:
+        replay(HASTY, HASTY.every_order_is_shipped, found.token)
+    assert again.value.story == found.story
+    assert again.value.token == found.token
+    assert again.value.plan == found.plan
+
+
+def test_settings_that_no_word_can_hold_are_given_again() -> None:
+    types = {"x-mine": lambda bindings, routing_key, properties: bindings}
+    found = found_in(race, one_job, exchange_types=types)
+    assert "exchange_types" not in found.token
+    with pytest.raises(Counterexample):
+        replay(race, one_job, found.token, exchange_types=types)
 
 
 # -- what is complete ------------------------------------------------------------------------------------------------
@@ -277,7 +305,7 @@ def test_a_scenario_is_a_function() -> None:
         explore("race")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("token", ["", "7", "x:1=1", "7:1=1,", "7:1=1;2=2", "2/7:1=1"])
+@pytest.mark.parametrize("token", ["", "7", "x:1=1", "7:1=1,", "7:1=1;2=2", "2/7:1=1", "7:1=1+crash=", "7:+crash"])
 def test_what_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(Misuse, match="is no run to replay"):
         replay(race, one_job, token)
