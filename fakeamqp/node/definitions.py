@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from fakeamqp.node import definition_access as access
 from fakeamqp.node import definition_policies as policies
 from fakeamqp.node import definition_topology as topology
+from fakeamqp.node.definition_shapes import assert_shapes
 from fakeamqp.node.importing import Import, ImportReport
 from fakeamqp.node.operator import existing_vhost
 from fakeamqp.spec.errors import Misuse
@@ -85,6 +86,7 @@ def import_definitions(node: Node, definitions: Mapping[str, Any], vhost: str | 
     """
     if not isinstance(definitions, Mapping):
         raise Misuse(f"definitions are a JSON object, not {type(definitions).__name__}")
+    assert_shapes(definitions)
     if vhost is not None:
         existing_vhost(node, vhost)
     run = Import(node, vhost)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from fakeamqp.node.events import OPERATOR
@@ -47,6 +48,7 @@ def existing_user(node: Node, name: str) -> UserFact:
 
 def add_vhost(node: Node, name: str, default_queue_type: str | None = None) -> None:
     """A new virtual host, with the predeclared exchanges; nobody may enter it yet."""
+    assert_text("a virtual host's name", name)
     if name in node.vhosts:
         raise Misuse(f"there is a virtual host {name!r} already")
     assert_queue_type(default_queue_type)
@@ -81,19 +83,37 @@ def delete_vhost(node: Node, name: str) -> None:
 
 def add_user(node: Node, name: str, password: str, tags: tuple[str, ...]) -> None:
     """A new user, without permissions."""
+    assert_text("a user's name", name)
+    assert_text("a password", password)
     if name in node.access.users:
         raise Misuse(f"there is a user {name!r} already")
-    node.commit(UserFact(name, password, tuple(tags)))
+    node.commit(UserFact(name, password, _checked_tags(tags)))
 
 
 def change_password(node: Node, name: str, password: str) -> None:
     """A user's new password, from the next login on."""
+    assert_text("a password", password)
     node.commit(existing_user(node, name).replace(password=password, password_hash=""))
 
 
 def set_user_tags(node: Node, name: str, tags: tuple[str, ...]) -> None:
     """A user's tags, instead of those before."""
-    node.commit(existing_user(node, name).replace(tags=tuple(tags)))
+    node.commit(existing_user(node, name).replace(tags=_checked_tags(tags)))
+
+
+def _checked_tags(tags: object) -> tuple[str, ...]:
+    if isinstance(tags, str) or not isinstance(tags, Iterable):
+        raise Misuse(f'tags are a list of strings, such as ["administrator"], not {tags!r}')
+    found = tuple(tags)
+    for tag in found:
+        assert_text("a tag", tag)
+    return found
+
+
+def assert_text(what: str, value: object) -> None:
+    """Raise Misuse for what is no string."""
+    if not isinstance(value, str):
+        raise Misuse(f"{what} is a string, not {value!r}")
 
 
 def delete_user(node: Node, name: str) -> None:
@@ -111,6 +131,7 @@ def set_permissions(node: Node, user: str, configure: str, write: str, read: str
     existing_user(node, user)
     existing_vhost(node, vhost)
     for pattern in (configure, write, read):
+        assert_text("a permission's pattern", pattern)
         _assert_pattern(pattern)
     node.commit(PermissionFact(user, vhost, configure, write, read))
 

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fakeamqp.node.definition_shapes import can_be_written, texts_of
 from fakeamqp.node.journal import Journal
 from fakeamqp.node.node import Node
 from fakeamqp.node.profile import profile_of
@@ -427,6 +428,10 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
             self._running_node("check").check()
 
     def _operate(self, name: str, command: Callable[..., None], *arguments: Any) -> None:
+        for argument in arguments:
+            for _, text in texts_of(argument, name):
+                if not can_be_written(text):
+                    raise Misuse(f"{name}: {text!r} is no text in UTF-8")
         with self.lock:
             node = self._running_node(name)
             node.advance(self.clock.now_us)

@@ -124,7 +124,7 @@ class OperatorCommands:
         Raises Misuse, a ValueError, with RabbitMQ's text for what RabbitMQ refuses.
         """
         policy = PolicyFact(vhost, name, pattern, _plain(definition), priority, apply_to)
-        self._operate("set_policy", lambda node, _: operator.set_policy(node, policy), name)
+        self._operate("set_policy", lambda node, *_: operator.set_policy(node, policy), name, policy)
 
     def clear_policy(self, name: str, vhost: str = "/") -> None:
         """A policy ends; the next that matches takes its place. Raises Misuse if there is none of this name."""
@@ -141,7 +141,7 @@ class OperatorCommands:
     ) -> None:
         """As `set_policy`, beside the policy that applies; of both numbers the smaller one holds."""
         policy = PolicyFact(vhost, name, pattern, _plain(definition), priority, apply_to, is_operator=True)
-        self._operate("set_operator_policy", lambda node, _: operator.set_policy(node, policy), name)
+        self._operate("set_operator_policy", lambda node, *_: operator.set_policy(node, policy), name, policy)
 
     def clear_operator_policy(self, name: str, vhost: str = "/") -> None:
         """An operator policy ends. Raises Misuse if there is none of this name."""
@@ -212,6 +212,8 @@ def _read(definitions: Definitions) -> Any:
         return definitions
     try:
         return json.loads(Path(definitions).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Misuse(f"definitions={os.fspath(definitions)!r} cannot be read: {error}") from None
     except ValueError as error:
         raise Misuse(f"{os.fspath(definitions)} holds no JSON: {error}") from None
 
