@@ -21,6 +21,7 @@ NAMES = [
     "Misuse",
     "NotRepeatable",
     "Task",
+    "TaskExited",
     "UnsupportedDefinitions",
     "UnsupportedFeature",
     "__version__",

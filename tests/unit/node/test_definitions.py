@@ -148,7 +148,7 @@ class TestWhatIsRefused:
         [
             ({"queues": 5}, "queues in definitions are a list, not int"),
             ({"queues": [{"name": "q"}]}, "does not exist and is not specified in definitions"),
-            ({"queues": [queue(name=5)]}, "'name' is a string, not 5"),
+            ({"queues": [queue(name=5)]}, r"\$\.queues\[0\]\.name in definitions is a string, not 5"),
             ({"queues": [queue(durable="yes")]}, "'durable' is true or false, not 'yes'"),
             ({"queues": [queue(arguments=[5])]}, r"'arguments' are an object, not \[5\]"),
             ({"queues": [queue(arguments={"x": [{"a": None}]})]}, "null_not_allowed"),
