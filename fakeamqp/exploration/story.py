@@ -234,11 +234,12 @@ class _Narrator:
 
     def acked(self, event: Event, method: Any) -> str:
         """basic.ack from a client."""
-        return f"acks {self._body_of(event, method)}"
+        return f"acks {self._settled(event, method)}"
 
     def rejected(self, event: Event, method: Any) -> str:
         """basic.reject and basic.nack from a client."""
-        return f"rejects {self._body_of(event, method)}{' and requeues it' if method.requeue else ''}"
+        them = "them" if getattr(method, "multiple", False) else "it"
+        return f"rejects {self._settled(event, method)}{f' and requeues {them}' if method.requeue else ''}"
 
     def confirmed(self, event: Event, method: Any) -> str:
         """basic.ack and basic.nack from the node."""
@@ -246,6 +247,11 @@ class _Narrator:
         which = sent[method.delivery_tag - 1] if 0 < method.delivery_tag <= len(sent) else f"no. {method.delivery_tag}"
         outcome = "is safe" if isinstance(method, methods.BasicAck) else "was refused"
         return f"is told that {which}{' and what came before' if method.multiple else ''} {outcome}"
+
+    def _settled(self, event: Event, method: Any) -> str:
+        """The message that is settled, and that those before it are as well where that is so; tag 0 means all."""
+        more = " and what came before" if getattr(method, "multiple", False) and method.delivery_tag else ""
+        return f"{self._body_of(event, method)}{more}"
 
     def _body_of(self, event: Event, method: Any) -> str:
         key = (event.connection, event.channel, method.delivery_tag)

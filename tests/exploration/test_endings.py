@@ -335,3 +335,19 @@ def test_what_repeats_within_a_step_is_told_once() -> None:
     with pytest.raises(Counterexample) as caught:
         explore(lambda broker: broker.spawn(publish) and None, lambda broker: False, runs=1)
     assert any("publishes b'x' to 'nowhere', ... the same 19 times more" in line for line in caught.value.story)
+
+
+def test_what_is_settled_together_is_told() -> None:
+    def settle() -> None:
+        channel = pika.BlockingConnection().channel()
+        channel.queue_declare("q")
+        for body in (b"1", b"2", b"3", b"4"):
+            channel.basic_publish("", "q", body)
+        tags = [channel.basic_get("q")[0].delivery_tag for _ in range(4)]
+        channel.basic_ack(tags[1], multiple=True)
+        channel.basic_nack(tags[3], multiple=True)
+
+    with pytest.raises(Counterexample) as caught:
+        explore(lambda broker: broker.spawn(settle) and None, lambda broker: False, runs=1)
+    told = " ".join(caught.value.story)
+    assert "acks b'2' and what came before, rejects b'4' and what came before and requeues them" in told
