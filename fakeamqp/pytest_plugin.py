@@ -53,14 +53,14 @@ def pytest_configure(config: pytest.Config) -> None:
         stack.enter_context(refuse_the_network())
         config.add_cleanup(stack.close)
     if config.getoption("amqp_replay") is not None:
-        from fakeamqp.exploration import replaying
+        from fakeamqp.exploration.replaying import ask, forget
         from fakeamqp.spec.errors import Misuse
 
         try:
-            replaying.ask(config.getoption("amqp_replay"))
+            ask(config.getoption("amqp_replay"))
         except Misuse as error:
             raise pytest.UsageError(f"--amqp-replay: {error}") from None
-        config.add_cleanup(replaying.forget)
+        config.add_cleanup(forget)
     if config.getoption("amqp_report") is not None:
         if importlib.util.find_spec("jinja2") is None:
             raise pytest.UsageError("--amqp-report needs Jinja2: pip install 'fakeamqp[report]'")
