@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import pika
 import pika.compat
 from pika.adapters.base_connection import BaseConnection
 from pika.adapters.select_connection import IOLoop
 from pika.connection import Connection
 
-import fakeamqp
 from fakeamqp.clients.adapters import SERVICES, connection_creator, initialiser
 from fakeamqp.clients.connections import InMemoryConnection
 from fakeamqp.clients.loop import VirtualIOLoop
+from fakeamqp.simulation.program_code import is_of_program
 from fakeamqp.spec.errors import Misuse, UnsupportedFeature
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
 
 _one_at_a_time = threading.Lock()
-
-HERE = tuple(os.path.dirname(module.__file__) + os.sep for module in (fakeamqp, pika) if module.__file__)
-"""Where the code is that is no part of the program."""
 
 
 @contextlib.contextmanager
@@ -76,7 +71,7 @@ def _replace(stack: contextlib.ExitStack, owner: Any, name: str, replacement: An
 
 def _place() -> str:
     """The line of the program that has called pika."""
-    frames = [frame for frame in traceback.extract_stack() if not frame.filename.startswith(HERE)]
+    frames = [frame for frame in traceback.extract_stack() if is_of_program(frame.filename)]
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
 
 

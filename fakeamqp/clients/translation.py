@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pika.compat
@@ -91,8 +91,12 @@ _READERS = {theirs: _reader(ours, theirs) for ours, theirs in _PIKA_CLASSES.item
 _WRITERS = {ours: _writer(ours, theirs) for ours, theirs in _PIKA_CLASSES.items()}
 
 
-SHORT_STRINGS = ("exchange", "queue", "routing_key", "source", "destination", "consumer_tag", "type")
+NAMES = ("exchange", "queue", "routing_key", "source", "destination", "consumer_tag", "type")
 """Fields of methods that are short strings, and are UTF-8 wherever a content does not follow (observed)."""
+_SHORT_STRINGS = {
+    theirs: tuple(name for name in NAMES if name in ours.__slots__) for ours, theirs in _PIKA_CLASSES.items()
+}
+"""Which of these each method has; pika leaves as bytes what is no UTF-8."""
 
 _NEEDS_NO_ENCODING: dict[type, Callable[[Any], bool]] = {
     pika.spec.Basic.Get: lambda method: _is_plain(method.queue),
@@ -110,17 +114,12 @@ def method_in(method: Any, frame_max: int) -> Method:
     if len(encoded) + METHOD_ID_SIZE > frame_max - FRAME_OVERHEAD:
         return _too_large(1, len(encoded) + METHOD_ID_SIZE, frame_max)
     arrived = _decoded(method, encoded)
-    if any(type(value) is bytes for value in _short_strings(arrived)):
+    if any(type(getattr(arrived, name)) is bytes for name in _SHORT_STRINGS[type(method)]):
         return Malformed("Malformed UTF-8 in shortstr")
     read = _READERS[type(method)](arrived)
     if isinstance(read, methods.ConnectionStartOk) and read.mechanism == "AMQPLAIN":
         return read.replace(response=_amqplain_table(arrived.response))
     return read
-
-
-def _short_strings(method: Any) -> Iterator[Any]:
-    """A method's names and keys; pika leaves as bytes what is no UTF-8."""
-    return (vars(method).get(name) for name in SHORT_STRINGS)
 
 
 def _decoded(method: Any, encoded: bytes) -> Any:

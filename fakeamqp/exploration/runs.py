@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
-import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -12,14 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pika
-
-import fakeamqp
 from fakeamqp.broker import Broker
 from fakeamqp.simulation.chance import Choice, Chooser, RecordingChooser
 from fakeamqp.simulation.faults import Fault, Faults
 from fakeamqp.simulation.hanging import hangs
 from fakeamqp.simulation.injection import Injector
+from fakeamqp.simulation.program_code import is_of_program
 from fakeamqp.simulation.tasks import Livelock
 from fakeamqp.simulation.waiting import Deadlock
 from fakeamqp.spec.errors import Misuse
@@ -34,10 +30,6 @@ POLLING_SECONDS = 60
 SYNC_INTERVAL_SECONDS = 0.1
 """How long message records may wait for the disk in an explored run, if the user does not say: long enough for a
 crash to find some there."""
-
-LIBRARIES = tuple(os.path.dirname(inspect.getfile(module)) + os.sep for module in (fakeamqp, pika))
-"""Where the code is that is no part of the program."""
-DEMO = os.path.join(LIBRARIES[0], "demo", "")
 
 
 @dataclass(frozen=True)
@@ -170,14 +162,10 @@ def _verdicts() -> list[type[BaseException]]:
 
 def _failure(error: BaseException) -> Failure:
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_of_program(frame.filename)]
+    own = [frame for frame in frames if is_of_program(frame.filename)]
     last = (own or frames)[-1]
     shown = "".join(traceback.format_exception(error))
     return Failure(type(error).__name__, str(error), f"{last.filename}:{last.lineno}", shown)
-
-
-def _is_of_program(filename: str) -> bool:
-    return filename.startswith(DEMO) or not filename.startswith(LIBRARIES)
 
 
 def _nothing() -> None:

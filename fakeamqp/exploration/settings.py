@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-_roots: list[Path] = []
-"""Where the paths of the running test's session begin."""
-_givers: list[Callable[[], dict[str, Any]]] = []
-"""The last counts: pytest can run inside pytest."""
+_running: list[tuple[Callable[[], dict[str, Any]], Path]] = []
+"""The running test's settings, and where the paths of its session begin. The last counts: pytest can run in pytest."""
 
 
 @contextlib.contextmanager
@@ -19,23 +17,21 @@ def given_by(settings: Callable[[], dict[str, Any]], root: Path) -> Iterator[Non
 
     `root` is where the paths of its session begin.
     """
-    _givers.append(settings)
-    _roots.append(root)
+    _running.append((settings, root))
     try:
         yield
     finally:
-        _givers.pop()
-        _roots.pop()
+        _running.pop()
 
 
 def findable(node: str) -> str:
     """A test's node id as it can be given to pytest in the working directory."""
     path, separator, rest = node.partition("::")
-    if not _roots or _roots[-1] == Path.cwd():
+    if not _running or _running[-1][1] == Path.cwd():
         return node
-    return f"{_roots[-1] / path}{separator}{rest}"
+    return f"{_running[-1][1] / path}{separator}{rest}"
 
 
 def now() -> dict[str, Any]:
     """Arguments of Broker for explorations that begin now."""
-    return _givers[-1]() if _givers else {}
+    return _running[-1][0]() if _running else {}

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
-import fakeamqp
+from fakeamqp.simulation.program_code import PIKA, is_of_program
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.scheduler import Scheduler
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 MAY_WAIT = ("start_consuming", "consume", "process_data_events", "sleep")
 """What of pika's blocking API waits for whatever comes."""
-OWN = os.path.dirname(fakeamqp.__file__) + os.sep
-DEMO = os.path.join(OWN, "demo", "")
-BLOCKING_API = os.path.join("pika", "adapters", "blocking_connection.py")
-PIKA = os.sep + "pika" + os.sep
+BLOCKING_API = os.path.join(PIKA, "adapters", "blocking_connection.py")
 
 
 class Hang(NamedTuple):
@@ -44,9 +41,9 @@ def hang_of(frame: FrameType | None, task: str) -> Hang | None:
     called = ""
     for each in _outwards(frame):
         filename = each.f_code.co_filename
-        if filename.endswith(BLOCKING_API):
+        if filename == BLOCKING_API:
             called = each.f_code.co_name
-        elif PIKA not in filename and (filename.startswith(DEMO) or not filename.startswith(OWN)):
+        elif is_of_program(filename):
             if called and called not in MAY_WAIT:
                 return Hang(task, _awaited(called), f"{filename}:{each.f_lineno}")
             return None
