@@ -78,7 +78,7 @@ class Broker(SimulatedBroker):
         redirection.__enter__()
         self._redirection = redirection
         self._is_active = True
-        self._install_time()
+        self._let_tasks_in()
         return self
 
     def __exit__(self, *exc_info: Any) -> None:

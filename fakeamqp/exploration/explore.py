@@ -158,7 +158,7 @@ def explore(
         assert_hashes_do_not_matter(case, QUIET)
     with (
         _progress(progress, runs) as advance,
-        quiet(),
+        quiet(patch_time=case.patches_time),
         contextlib.closing(outcomes(case, wanted, runs, executor, check_determinism)) as made,
     ):
         failing = _first_failure(made, found, advance, None if time_limit is None else began + time_limit)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from fakeamqp.exploration.determinism import run_repeatably
 from fakeamqp.exploration.runs import Case, Outcome, run_once
 from fakeamqp.exploration.searches import Search, Start
-from fakeamqp.simulation import virtual_time
+from fakeamqp.simulation import replacing
 from fakeamqp.spec.errors import Misuse
 
 PART_SECONDS = 0.1
@@ -106,7 +106,7 @@ def run_part(case: Case, starts: list[Start], needs_choices: bool, check_determi
         )
     began = time.perf_counter()
     found = []
-    with _here, quiet():
+    with _here, quiet(patch_time=case.patches_time):
         for start in starts:
             outcome = _run(case, start, check_determinism)
             is_of_use = needs_choices or outcome.failure is not None
@@ -133,15 +133,15 @@ def _refuse_what_cannot_be_sent(case: Case, executor: Executor) -> None:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quiet(*, patch_time: bool) -> Iterator[None]:
     """Nothing is logged in runs that nobody looks at; the one that is shown, a counterexample, logs again.
 
-    What makes time virtual is kept in place from run to run.
+    What stands in for clocks, locks and threads is kept in place from run to run.
     """
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with virtual_time.hold():
+        with replacing.hold(patch_time=patch_time):
             yield
     finally:
         logging.disable(before)

@@ -50,6 +50,11 @@ class Case:
     may_hang: bool = False
     """Whether programs may wait for ever for what must be answered."""
 
+    @property
+    def patches_time(self) -> bool:
+        """Whether clocks are virtual in its runs."""
+        return bool(self.broker.get("patch_time", True))
+
 
 class Failure(NamedTuple):
     """What went wrong in a run, in words that can be sent to another process."""

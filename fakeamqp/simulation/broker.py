@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import threading
 import weakref
@@ -13,7 +14,7 @@ from fakeamqp.node.journal import Journal
 from fakeamqp.node.node import Node
 from fakeamqp.node.profile import profile_of
 from fakeamqp.node.timers import Timers
-from fakeamqp.simulation import forking, virtual_time
+from fakeamqp.simulation import forking
 from fakeamqp.simulation.asking import Questions
 from fakeamqp.simulation.chance import UNIMPORTANT, Chooser, SeededChooser, generated_name
 from fakeamqp.simulation.clock import Clock, to_us
@@ -24,6 +25,7 @@ from fakeamqp.simulation.faults import assert_is_a_loss
 from fakeamqp.simulation.listings import Listings
 from fakeamqp.simulation.network import Stream
 from fakeamqp.simulation.operating import EVERYTHING, GUEST, Definitions, OperatorCommands
+from fakeamqp.simulation.program_code import Program
 from fakeamqp.simulation.trace import BROKER, CHOICE, TIME, Trace
 from fakeamqp.simulation.waiting import Loop, alarm_handler
 from fakeamqp.spec.errors import Misuse
@@ -59,7 +61,7 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         self._hosts: tuple[str, ...] | None = None
         self.trace = Trace(trace_limit)
         self._watch = watcher(self.trace)
-        self.lock = threading.RLock()
+        self.lock = _thread.RLock()
         self.changed = threading.Condition(self.lock)
         self.bystanders = weakref.WeakSet(threading.enumerate())
         """Threads that were there before, such as those of test tools; they do nothing here unless they connect."""
@@ -94,7 +96,8 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         self.hosts = hosts
         self._boot()
         forking.watch(self)
-        self._patches_time = patch_time
+        self.patches_time = patch_time
+        """Whether the clocks that its tasks read are virtual."""
         self._is_active = False
         """Whether pika is redirected to this broker."""
         self._furnish(vhosts, users or {})
@@ -213,7 +216,13 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         `fakeamqp[simulation]`; raises Misuse without, for a name that is taken, and in another thread than the first
         task's.
         """
-        return self._scheduler().spawn(function, args, kwargs, name, restart)
+        scheduler = self._scheduler()
+        program = Program(function, args, kwargs)
+        if self._is_active:
+            from fakeamqp.simulation.adoption import adopt  # here, as it imports much of Python's library
+
+            program = adopt(program)
+        return scheduler.spawn(program, name, restart)
 
     def run(self, *, until: Callable[[], Any] | None = None, seconds: float | None = None) -> None:
         """Let the tasks run: until nothing can happen any more, `until()` is true, or so many virtual seconds passed.
@@ -244,7 +253,7 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
                 raise Misuse("tasks need greenlets: pip install 'fakeamqp[simulation]'") from None
             self.scheduler = Scheduler(self, self.max_steps)
             if self._is_active:
-                self._install_time()
+                self._let_tasks_in()
         elif not self.scheduler.is_here():
             raise Misuse("a broker's tasks live in the thread where the first was spawned; this is another one")
         return self.scheduler
@@ -252,13 +261,20 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
     def end_tasks(self) -> None:
         """Kill and forget all tasks; time is not virtual any more. For whoever is done with the broker."""
         self._is_active = False
-        virtual_time.uninstall(self)
-        if self.scheduler is not None and self.scheduler.is_here():
-            self.scheduler.close()
+        if self.scheduler is not None:
+            if self.scheduler.is_here():
+                self.scheduler.close()
+            self._replacements().uninstall(self)
 
-    def _install_time(self) -> None:
-        if self._patches_time and self.scheduler is not None:
-            virtual_time.install(self)
+    def _let_tasks_in(self) -> None:
+        if self.scheduler is not None:
+            self._replacements().install(self)
+
+    @staticmethod
+    def _replacements() -> Any:
+        from fakeamqp.simulation import replacing  # here, as it imports much of Python's library
+
+        return replacing
 
     # -- life and death -----------------------------------------------------------------------------------------
 

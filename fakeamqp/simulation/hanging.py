@@ -6,21 +6,42 @@ confirm, or for the end of a close may not: a real one would hang there.
 
 from __future__ import annotations
 
+import concurrent.futures._base
 import os
+import queue
 import sys
+import sysconfig
+import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fakeamqp.simulation.lock_waiting import LOCK, LockWaiter, held_by
 from fakeamqp.simulation.program_code import PIKA, is_of_program
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.scheduler import Scheduler
-    from fakeamqp.simulation.tasks import Task
+    from fakeamqp.simulation.tasks import Seat
 
-MAY_WAIT = ("start_consuming", "consume", "process_data_events", "sleep")
-"""What of pika's blocking API waits for whatever comes."""
 BLOCKING_API = os.path.join(PIKA, "adapters", "blocking_connection.py")
+MAY_WAIT = ""
+"""Said of what may wait for ever, as what it waits for may be anything that comes."""
+OF_PIKA = dict.fromkeys(("start_consuming", "consume", "process_data_events", "sleep"), MAY_WAIT) | {
+    "basic_publish": "its confirm",
+    "__init__": "its connection",
+    "close": "the answer to its close",
+}
+"""What functions of pika's blocking API wait for; the others, for the answer to what they are called."""
+PYTHON = os.path.join(sysconfig.get_path("stdlib"), "")
+FUTURE = "the result of a future"
+OF_PYTHON: dict[str, dict[str, str]] = {
+    threading.__file__: {"wait": MAY_WAIT, "wait_for": MAY_WAIT, "acquire": "a semaphore"},
+    queue.__file__: {"get": MAY_WAIT, "put": "room in a queue", "join": "the end of what is in a queue"},
+    concurrent.futures._base.__file__: dict.fromkeys(
+        ("result", "exception", "wait", "as_completed", "result_iterator"), FUTURE
+    ),
+}
+"""What functions of Python's library wait for, by file."""
 
 
 class Hang(NamedTuple):
@@ -36,45 +57,66 @@ class Hang(NamedTuple):
         return f"{self.task} waits for ever for {self.what} ({self.where})"
 
 
-def hang_of(frame: FrameType | None, task: str) -> Hang | None:
-    """What a program that stands in this frame waits for; None if it may."""
-    called = ""
+def hang_of(frame: FrameType | None, name: str, waiter: Any = None) -> Hang | None:
+    """What a program that stands in this frame, and gave way to this waiter, waits for; None if it may."""
+    awaited = _lock(waiter)
     for each in _outwards(frame):
-        filename = each.f_code.co_filename
+        filename, function = each.f_code.co_filename, each.f_code.co_name
         if filename == BLOCKING_API:
-            called = each.f_code.co_name
+            awaited = OF_PIKA.get(function, f"the answer to {function}")
+        elif filename in OF_PYTHON:
+            awaited = OF_PYTHON[filename].get(function, awaited)
         elif is_of_program(filename):
-            if called and called not in MAY_WAIT:
-                return Hang(task, _awaited(called), f"{filename}:{each.f_lineno}")
-            return None
+            return Hang(name, awaited, f"{filename}:{each.f_lineno}") if awaited else None
     return None
 
 
 def hangs(scheduler: Scheduler) -> list[Hang]:
-    """The tasks that wait for ever for what must be answered, once nothing can happen any more."""
-    found = (hang_of(frame_of(task), task.name) for task in scheduler.tasks if task.is_alive)
-    return [hang for hang in found if hang is not None]
+    """The programs that wait for ever for what must be answered, once nothing can happen any more.
+
+    A future may be that of a thread that waits for deliveries.
+    """
+    found = []
+    for seat in scheduler.seats()[1:]:
+        hang = hang_of(frame_of(seat), seat.name, seat.waiter)
+        if hang is not None and not (hang.what == FUTURE and _may_be_served(seat, scheduler)):
+            found.append(hang)
+    return found
 
 
-def explained(what: str, frame: FrameType | None) -> str:
-    """What a client waits for in words, and with what its program hangs in this frame, if it does."""
-    hang = hang_of(frame, "its program")
-    return what if hang is None else f"{what}; {hang}"
+def _may_be_served(waiting: Seat, scheduler: Scheduler) -> bool:
+    """Whether another thread of its process is about something."""
+    others = (seat for seat in scheduler.seats() if seat.process is waiting.process and seat is not waiting)
+    return any(
+        hang_of(frame_of(seat), seat.name, seat.waiter) is None and _is_in_program(frame_of(seat)) for seat in others
+    )
 
 
-def frame_of(task: Task) -> FrameType | None:
+def _is_in_program(frame: FrameType | None) -> bool:
+    files = (each.f_code.co_filename for each in _outwards(frame))
+    return any(is_of_program(file) and not file.startswith(PYTHON) for file in files)
+
+
+def _lock(waiter: Any) -> str:
+    """The lock that is waited for, if it is one, and who holds it."""
+    return f"{LOCK}{held_by(waiter.blockers)}" if isinstance(waiter, LockWaiter) and waiter.is_for_lock else MAY_WAIT
+
+
+def explained(waiter: Any, frame: FrameType | None) -> str:
+    """What somebody waits for in words, and with what its program hangs in this frame, if it does."""
+    hang = hang_of(frame, "its program", waiter)
+    if hang is None:
+        return str(waiter.explain())
+    return f"{waiter.explain()} ({hang.where})" if hang.what in waiter.explain() else f"{waiter.explain()}; {hang}"
+
+
+def frame_of(seat: Seat) -> FrameType | None:
     """Where a program stands; of the one that runs, that is here."""
-    frame: FrameType | None = task.greenlet.gr_frame
-    return sys._getframe() if frame is None and task.greenlet else frame
+    frame: FrameType | None = seat.greenlet.gr_frame
+    return sys._getframe() if frame is None and seat.greenlet else frame
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
-
-
-def _awaited(function: str) -> str:
-    if function == "basic_publish":
-        return "its confirm"
-    return {"__init__": "its connection", "close": "the answer to its close"}.get(function, f"the answer to {function}")

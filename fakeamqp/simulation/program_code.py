@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import fakeamqp
+
+
+class Program(NamedTuple):
+    """What is spawned: `function(*args, **kwargs)`."""
+
+    function: Callable[..., Any]
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
 
 
 def _directory(path: str) -> str:

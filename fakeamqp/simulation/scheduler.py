@@ -7,28 +7,15 @@ those that are ready: the choice 0 lets it go on.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-import greenlet
 
 from fakeamqp.node.connections import Phase
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.hanging import explained, frame_of
-from fakeamqp.simulation.tasks import (
-    RESTART_AFTER_SECONDS,
-    SCHEDULE,
-    THE_TEST,
-    Ending,
-    Livelock,
-    Moment,
-    Seat,
-    Task,
-    TaskExited,
-    TaskKilled,
-)
-from fakeamqp.simulation.trace import TASK
+from fakeamqp.simulation.knots import knot, knot_story
+from fakeamqp.simulation.processes import Processes
+from fakeamqp.simulation.tasks import SCHEDULE, Ending, Livelock, Moment, Seat, Task
 from fakeamqp.simulation.waiting import Deadlock, Waiter, deadlock_story
 from fakeamqp.spec.errors import Misuse
 
@@ -37,25 +24,14 @@ if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
     from fakeamqp.simulation.network import Stream
 
-PATIENCE = 100
-"""How often a dead program may catch TaskKilled and go on, before it is left where it is for ever."""
 
-_abandoned: list[Any] = []
-"""Greenlets of dead programs that caught TaskKilled again and again; kept, as to free them is to let them go on."""
-
-
-class Scheduler:
+class Scheduler(Processes):
     """Who goes when."""
 
     def __init__(self, broker: SimulatedBroker, max_steps: int) -> None:
-        self.broker = broker
-        self.max_steps = max_steps
+        super().__init__(broker, max_steps)
         self.steps = 0
         """How often a task has come to a point where another might have gone first."""
-        self.main = Seat(THE_TEST)
-        self.main.greenlet = greenlet.getcurrent()
-        self.current: Seat = self.main
-        self.tasks: list[Task] = []
         self.on_step: Callable[[int, Task, Stream | None], None] | None = None
         """Called at each step, with its number; may break things."""
         self._steps_before = 0
@@ -66,168 +42,6 @@ class Scheduler:
         """Whether the test has let the tasks run."""
         self._is_asking = False
         """Whether the test's `until` is being asked."""
-        self._thread = threading.get_ident()
-
-    def is_here(self) -> bool:
-        """Whether this thread is the one where tasks live."""
-        return threading.get_ident() == self._thread
-
-    # -- tasks --------------------------------------------------------------------------------------------------
-
-    def spawn(
-        self,
-        function: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        name: str | None,
-        restart: bool | float,
-    ) -> Task:
-        """A new task, which begins at the next opportunity."""
-        if not callable(function):
-            raise Misuse(f"spawn takes a function and its arguments, not {function!r}; do not call it yourself")
-        names = {task.name for task in self.tasks} | {THE_TEST}
-        if name in names:
-            raise Misuse(f"there is a task {name!r} already; give each a name of its own")
-        wanted = name or str(getattr(function, "__name__", "task"))
-        unique = wanted
-        for number in range(2, len(names) + 3):
-            if unique not in names:
-                break
-            unique = f"{wanted} {number}"
-        restart_us = None if restart is False else to_us(RESTART_AFTER_SECONDS if restart is True else restart)
-        task = Task(self, unique, function, args, kwargs, restart_us, len(self.tasks) + 1)
-        self.tasks.append(task)
-        self.start(task)
-        return task
-
-    def start(self, task: Task) -> None:
-        """A task begins, or begins anew."""
-        task.is_alive = True
-        task.waiter = task.error = task.result = None
-        task.stalled_until_us = 0
-        task.starts += 1
-        task.greenlet = greenlet.greenlet(lambda: self._run(task), self.main.greenlet)
-        self._note(task, "starts" if task.starts == 1 else "starts again")
-        if task.starts > self.max_steps:
-            self.interrupt(Livelock(f"{task.name} fails and is started again and again, {self.max_steps} times by now"))
-
-    def _run(self, task: Task) -> None:
-        """From the program's beginning to its end. Of one that was killed it does not matter how it ends.
-
-        Then control goes to the greenlet's parent: the test's, which chooses who goes next, or whoever has killed it.
-        """
-        here = greenlet.getcurrent()
-        result = None
-        try:
-            result = task.function(*task.args, **task.kwargs)
-        except SystemExit as exit_:
-            if self._is_life_of(task, here) and exit_.code not in (None, 0):
-                self._exited(task, exit_)
-        except Exception as exception:
-            if self._is_life_of(task, here):
-                self._failed(task, exception, f"fails with {type(exception).__name__}: {exception}")
-        except greenlet.GreenletExit:
-            if self._is_life_of(task, here):
-                self._end(task)
-        except BaseException as interrupt:
-            self.interrupt(interrupt)
-            if self._is_life_of(task, here):
-                self._end(task)
-        if self._is_life_of(task, here):
-            task.result = result
-            self._note(task, "is through")
-            self._end(task)
-
-    @staticmethod
-    def _is_life_of(task: Seat, here: Any) -> bool:
-        return task.is_alive and task.greenlet is here
-
-    def _exited(self, task: Task, exit_: SystemExit) -> None:
-        status = repr(exit_.code) if isinstance(exit_.code, str) else exit_.code
-        exited = TaskExited(f"{task.name} exits with {status}")
-        exited.__cause__ = exit_
-        self._failed(task, exited, f"exits with {status}")
-
-    def _failed(self, task: Task, exception: Exception, words: str) -> None:
-        task.exception = exception
-        self._note(task, words, exception=type(exception).__name__)
-        self._end(task)
-        if task.restart_us is None:
-            self.interrupt(exception)
-        else:
-            self._start_later(task, task.restart_us)
-
-    def _start_later(self, task: Task, after_us: int) -> None:
-        starts = task.starts
-
-        def start() -> None:
-            if task.starts == starts and not task.is_alive and task in self.tasks:
-                self.start(task)
-
-        self.broker.later(after_us / 1e6, start)
-
-    def _end(self, task: Task) -> None:
-        """A process is over: its sockets close."""
-        task.is_alive = False
-        task.waiter = None
-        for stream in self.streams_of(task):
-            stream.close()
-            stream.break_off()
-
-    def streams_of(self, task: Task) -> list[Stream]:
-        """A task's connections, oldest first."""
-        return [stream for stream in self.broker.open_streams() if stream.owner == task.name]
-
-    def kill(self, task: Task) -> None:
-        """See `Task.kill`."""
-        self._refuse_the_dead(self.current)
-        if not task.is_alive:
-            return
-        self._note(task, "dies")
-        self._end(task)
-        if task.greenlet is greenlet.getcurrent():
-            raise TaskKilled
-        if task.greenlet:  # it has begun and is not over
-            self._unwind(task)
-
-    def _unwind(self, task: Task) -> None:
-        """A dead program's code comes to its end: what it still wants of the broker is refused, then we go on here."""
-        ending = task.greenlet
-        ending.parent = greenlet.getcurrent()
-        before, self.current = self.current, task
-        try:
-            ending.throw(TaskKilled)
-        finally:
-            self.current = before
-
-    def restart(self, task: Task) -> None:
-        """See `Task.restart`."""
-        if task is self.current:
-            self._start_later(task, 0)
-        self.kill(task)
-        self.start(task)
-
-    def interrupt(self, error: BaseException) -> None:
-        """Have the test raise something as soon as the task that runs gives way; the first of several counts."""
-        self.main.error = self.main.error or error
-
-    def fall(self, task: Task) -> None:
-        """A task is killed by a fault; its supervisor, if it has one, starts it again."""
-        if task.restart_us is not None and task.is_alive:
-            self._start_later(task, task.restart_us)
-        self.kill(task)
-
-    def close(self) -> None:
-        """Kill all that is alive, and forget all tasks."""
-        for task in self.tasks:
-            self.kill(task)
-        self.tasks.clear()
-        self.main.error = None
-
-    def adopt(self, stream: Stream) -> None:
-        """Whoever runs has made a connection."""
-        if self.current is not self.main:
-            stream.owner = self.current.name
 
     # -- turns --------------------------------------------------------------------------------------------------
 
@@ -244,8 +58,8 @@ class Scheduler:
 
         Others need not come in between, as they can before it says more.
         """
-        if isinstance(self.current, Task):
-            self._step(self.current, stream)
+        if self.current.process is not None:
+            self._step(self.current, self.current.process, stream)
 
     def before_connecting(self) -> None:
         """A program is about to connect."""
@@ -290,8 +104,8 @@ class Scheduler:
         """Let others go first; return when whoever runs here is chosen again. `stream` is what it is about to use."""
         __tracebackhide__ = True
         seat = self.current
-        if isinstance(seat, Task):
-            self._step(seat, stream)
+        if seat.process is not None:
+            self._step(seat, seat.process, stream)
         elif self._is_asking:
             raise Misuse("until= is asked between the steps of tasks: it may look at things, but not wait for any")
         else:
@@ -309,8 +123,9 @@ class Scheduler:
             raise error
         self._refuse_the_dead(seat)
 
-    def _step(self, task: Task, stream: Stream | None) -> None:
-        self._refuse_the_dead(task)
+    def _step(self, seat: Seat, task: Task, stream: Stream | None) -> None:
+        """A task has come to a step, by itself or with one of its threads."""
+        self._refuse_the_dead(seat)
         self.steps += 1
         made = self.steps - self._steps_before
         if made == self.max_steps // 2:
@@ -324,20 +139,10 @@ class Scheduler:
         faults = self.broker.faults
         if faults.waiting:
             faults.at_step(self.steps, task, stream)
-            self._refuse_the_dead(task)
+            self._refuse_the_dead(seat)
         if self.on_step is not None:
             self.on_step(self.steps, task, stream)
-            self._refuse_the_dead(task)
-
-    def _refuse_the_dead(self, seat: Seat) -> None:
-        here: Any = greenlet.getcurrent()
-        if self._is_life_of(seat, here) or seat is self.main:
-            return
-        here.refusals = getattr(here, "refusals", 0) + 1
-        if here.refusals > PATIENCE:
-            _abandoned.append(here)
-            here.parent.switch()  # for ever
-        raise TaskKilled
+            self._refuse_the_dead(seat)
 
     def _next(self) -> Seat:
         """Who goes next. What goes wrong while that is found out is for the test to hear of."""
@@ -376,7 +181,7 @@ class Scheduler:
 
     def _ready(self, now_us: int) -> list[Seat]:
         """Who could go on now: whoever runs first, then in the order of spawning, round and round."""
-        seats: list[Seat] = [self.main, *(task for task in self.tasks if task.is_alive)]
+        seats = self.seats()
         if self.current in seats:
             first = seats.index(self.current)
             seats = seats[first:] + seats[:first]
@@ -386,7 +191,7 @@ class Scheduler:
         """Nobody can go on now. Let time jump to where somebody can; False if that time never comes."""
         broker = self.broker
         now_us = broker.clock.now_us
-        seats: list[Seat] = [self.main, *(task for task in self.tasks if task.is_alive)]
+        seats = self.seats()
         deadlines = [seat.next_deadline(now_us) for seat in seats]
         deadlines.append(broker.next_deadline())
         deadline_us = min((each for each in deadlines if each is not None), default=None)
@@ -395,14 +200,12 @@ class Scheduler:
             broker.move_clock(deadline_us)
             return True
         waiter = self.main.waiter
-        if not (isinstance(waiter, Ending) and waiter.ends_when_quiet):
+        stuck = knot(seats)
+        if stuck or not (isinstance(waiter, Ending) and waiter.ends_when_quiet):
             waits = [
-                f"{seat.name}: {explained(seat.waiter.explain(), frame_of(seat) if isinstance(seat, Task) else None)}"
-                for seat in seats
+                f"{seat.name}: {explained(seat.waiter, None if seat is self.main else frame_of(seat))}"
+                for seat in stuck or seats
                 if seat.waiter is not None
             ]
-            self.main.error = Deadlock(deadlock_story(broker, waits))
+            self.main.error = Deadlock(knot_story(waits) if stuck else deadlock_story(broker, waits))
         return False
-
-    def _note(self, task: Task, what: str, **details: Any) -> None:
-        self.broker.trace.note(self.broker.clock.now_us, TASK, f"{task.name} {what}", task=task.name, **details)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import greenlet
 
 from fakeamqp.simulation.clock import to_us
+from fakeamqp.simulation.program_code import Program
 from fakeamqp.simulation.waiting import Waiter
 from fakeamqp.spec.errors import FakeamqpError
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
-    from fakeamqp.simulation.scheduler import Scheduler
+    from fakeamqp.simulation.processes import Processes
 
 THE_TEST = "the test"
 SCHEDULE = "schedule"
@@ -102,15 +104,23 @@ class Seat:
     """Somebody who takes turns: the test itself, or a task."""
 
     is_alive = True
+    process: Task | None = None
+    """The task whose process it runs in."""
+    thread: Any = None
+    """The threading.Thread, where it is one that a task has started."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.greenlet: Any = None
         self.waiter: Waiter | Ending | None = None
         """What it waits for; None if it could go on."""
-        self.stalled_until_us = 0
         self.error: BaseException | None = None
         """What it is to raise when it goes on."""
+
+    @property
+    def stalled_until_us(self) -> int:
+        """When it may go on at the earliest; a process is stalled as a whole."""
+        return 0 if self.process is None else self.process.process_stalled_until_us
 
     def is_ready(self, now_us: int) -> bool:
         """Whether it could go on now."""
@@ -133,28 +143,31 @@ class Task(Seat):
 
     def __init__(
         self,
-        scheduler: Scheduler,
+        scheduler: Processes,
         name: str,
-        function: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
+        program: Program,
         restart_us: int | None,
         number: int,
     ) -> None:
         super().__init__(name)
+        self.process = self
         self.number = number
         self._scheduler = scheduler
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
+        self.program = program
         self.restart_us = restart_us
         """How long after its failure it is started again, microseconds; None if it is not."""
         self.is_alive = False
+        self.process_stalled_until_us = 0
         self.result: Any = None
         """What it has returned."""
         self.exception: BaseException | None = None
         """What it has failed with, the last time."""
         self.starts = 0
+        self.threads: list[TaskThread] = []
+        """The threads that it has started, and that have not ended."""
+        self.executors: weakref.WeakKeyDictionary[Any, None] = weakref.WeakKeyDictionary()
+        """The thread pools that it has used."""
+        self._counts: dict[tuple[str, str], int] = {}
 
     def __repr__(self) -> str:
         return f"<Task {self.name!r}, {'alive' if self.is_alive else 'over'}>"
@@ -163,6 +176,19 @@ class Task(Seat):
     def never_ran(self) -> bool:
         """Whether it is still to begin, for the first time."""
         return self.is_alive and self.starts == 1 and not self.greenlet
+
+    def begin(self) -> None:
+        """A life begins, and remembers nothing of the one before."""
+        self.is_alive = True
+        self.waiter = self.error = self.result = None
+        self.process_stalled_until_us = 0
+        self.starts += 1
+        self.executors.clear()
+        self._counts.clear()
+
+    def counted(self, kind: str, number: str) -> int:
+        """What number something of a kind has in this life of the process, where Python has counted it as `number`."""
+        return self._counts.setdefault((kind, number), sum(known == kind for known, _ in self._counts))
 
     def kill(self) -> None:
         """The process dies: its connections drop, and nothing that it still wanted to say reaches the broker.
@@ -182,4 +208,17 @@ class Task(Seat):
         Where it is stalled already, it is so until the later of the two times.
         """
         until_us = self._scheduler.broker.clock.now_us + to_us(seconds)
-        self.stalled_until_us = max(self.stalled_until_us, until_us)
+        self.process_stalled_until_us = max(self.process_stalled_until_us, until_us)
+
+
+class TaskThread(Seat):
+    """A thread that a task has started: it takes turns like a task, and dies with that one's process."""
+
+    process: Task
+
+    def __init__(self, process: Task, thread: Any, identity: int) -> None:
+        super().__init__(f"{process.name}'s {thread.name}")
+        self.process = process
+        self.thread = thread
+        self.identity = identity
+        """What threading.get_ident says in it."""

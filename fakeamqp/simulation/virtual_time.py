@@ -1,92 +1,35 @@
-"""The module `time`, virtual for programs that run as tasks.
+"""Clocks that are virtual for programs that run as tasks: the module `time`, `datetime.now` and its sisters.
 
-`sleep`, `time`, `monotonic` and their nanosecond sisters are replaced in the module `time` and wherever a module has
-imported them by these names. Elsewhere than in a broker's tasks and in the test that spawned them they stay real.
+What measures the processor (`process_time`, `thread_time`) and `clock_gettime` stay real.
 """
 
 from __future__ import annotations
 
-import contextlib
-import sys
+import datetime
+import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fakeamqp.node.dates import START_S
+from fakeamqp.simulation.presence import broker_here
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
 
-REAL: dict[str, Callable[..., Any]] = {
-    name: getattr(time, name) for name in ("sleep", "time", "monotonic", "time_ns", "monotonic_ns")
-}
-
-_brokers: list[SimulatedBroker] = []
-"""Whose time it is; the last counts."""
-_places: list[tuple[dict[str, Any], str]] = []
-"""The namespaces where replacements stand."""
+_REAL_SLEEP, _REAL_STRFTIME = time.sleep, time.strftime
 
 
-_holds = 0
-"""How often `hold` was entered."""
+def _clock_here() -> SimulatedBroker | None:
+    broker = broker_here()
+    return broker if broker is not None and broker.patches_time else None
 
 
-@contextlib.contextmanager
-def hold() -> Iterator[None]:
-    """Keep the replacements in place, whoever comes and goes: a search makes many brokers."""
-    global _holds  # noqa: PLW0603
-    _holds += 1
-    _replace()
-    try:
-        yield
-    finally:
-        _holds -= 1
-        _put_back()
-
-
-def install(broker: SimulatedBroker) -> None:
-    """From now on it is this broker's time."""
-    _replace()
-    _brokers.append(broker)
-
-
-def uninstall(broker: SimulatedBroker) -> None:
-    """It is this broker's time no longer; does nothing if it never was."""
-    if broker in _brokers:
-        _brokers.remove(broker)
-        _put_back()
-
-
-def _replace() -> None:
-    if not _places:
-        for module in tuple(sys.modules.values()):
-            namespace = getattr(module, "__dict__", None)
-            if namespace is None or namespace is globals():
-                continue
-            for name, real in REAL.items():
-                if namespace.get(name) is real:
-                    namespace[name] = VIRTUAL[name]
-                    _places.append((namespace, name))
-
-
-def _put_back() -> None:
-    if not (_brokers or _holds):
-        for namespace, name in _places:
-            namespace[name] = REAL[name]
-        _places.clear()
-
-
-def _broker_here() -> SimulatedBroker | None:
-    for broker in reversed(_brokers):
-        if broker.scheduler is not None and broker.scheduler.is_here():
-            return broker
-    return None
-
-
+@functools.wraps(_REAL_SLEEP)
 def _sleep(seconds: float, /) -> None:
-    broker = _broker_here()
+    broker = _clock_here()
     if broker is None:
-        REAL["sleep"](seconds)
+        _REAL_SLEEP(seconds)
         return
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
@@ -94,20 +37,87 @@ def _sleep(seconds: float, /) -> None:
     broker.scheduler.sleep(seconds)
 
 
-def _virtual(name: str, value: Callable[[int], float]) -> Callable[[], float]:
-    real = REAL[name]
+def _unix_time(broker: SimulatedBroker) -> float:
+    return START_S + broker.clock.now_us / 1e6
 
+
+def _reading(name: str, value: Callable[[int], float]) -> tuple[str, Any, Any]:
+    """A function of `time` that reads a clock."""
+    real = getattr(time, name)
+
+    @functools.wraps(real)
     def read() -> float:
-        broker = _broker_here()
+        broker = _clock_here()
         return real() if broker is None else value(broker.clock.now_us)
 
-    return read
+    return name, real, read
 
 
-VIRTUAL: dict[str, Callable[..., Any]] = {
-    "sleep": _sleep,
-    "time": _virtual("time", lambda now_us: START_S + now_us / 1e6),
-    "monotonic": _virtual("monotonic", lambda now_us: now_us / 1e6),
-    "time_ns": _virtual("time_ns", lambda now_us: START_S * 1_000_000_000 + now_us * 1000),
-    "monotonic_ns": _virtual("monotonic_ns", lambda now_us: now_us * 1000),
-}
+def _of_now(name: str) -> tuple[str, Any, Any]:
+    """A function of `time` that says what a time is in the calendar: now, if it is not told another."""
+    real = getattr(time, name)
+
+    @functools.wraps(real)
+    def tell(seconds: float | None = None, /) -> Any:
+        broker = _clock_here()
+        return real(seconds) if seconds is not None or broker is None else real(_unix_time(broker))
+
+    return name, real, tell
+
+
+@functools.wraps(_REAL_STRFTIME)
+def _strftime(format: str, /, *when: Any) -> str:
+    broker = _clock_here()
+    if when or broker is None:
+        return _REAL_STRFTIME(format, *when)
+    return _REAL_STRFTIME(format, time.localtime(_unix_time(broker)))
+
+
+_MONOTONIC = _reading("monotonic", lambda now_us: now_us / 1e6)
+FUNCTIONS = (
+    ("sleep", _REAL_SLEEP, _sleep),
+    ("strftime", _REAL_STRFTIME, _strftime),
+    _reading("time", lambda now_us: START_S + now_us / 1e6),
+    _MONOTONIC,
+    ("_time", *_MONOTONIC[1:]),  # so do threading and queue call it
+    ("time", *_MONOTONIC[1:]),
+    _reading("perf_counter", lambda now_us: now_us / 1e6),
+    _reading("time_ns", lambda now_us: START_S * 1_000_000_000 + now_us * 1000),
+    _reading("monotonic_ns", lambda now_us: now_us * 1000),
+    _reading("perf_counter_ns", lambda now_us: now_us * 1000),
+    *map(_of_now, ("localtime", "gmtime", "ctime")),
+)
+"""The name, the real function, and ours."""
+
+
+def _dated(owner: type, name: str, value: Callable[..., Any]) -> tuple[type, str, Any]:
+    """A class method of `datetime`'s classes that reads a clock."""
+    real = vars(owner)[name]
+
+    def read(cls: type, *args: Any, **kwargs: Any) -> Any:
+        broker = _clock_here()
+        if broker is None:
+            return real.__get__(None, cls)(*args, **kwargs)
+        return value(cls, _unix_time(broker), *args, **kwargs)
+
+    return owner, name, classmethod(read)
+
+
+def _now(cls: Any, seconds: float, tz: datetime.tzinfo | None = None) -> Any:
+    return cls.fromtimestamp(seconds, tz)
+
+
+def _utcnow(cls: Any, seconds: float) -> Any:
+    return cls.fromtimestamp(seconds, datetime.timezone.utc).replace(tzinfo=None)
+
+
+def _today(cls: Any, seconds: float) -> Any:
+    return cls.fromtimestamp(seconds)
+
+
+METHODS = (
+    _dated(datetime.datetime, "now", _now),
+    _dated(datetime.datetime, "utcnow", _utcnow),
+    _dated(datetime.date, "today", _today),  # datetime.today is the same one
+)
+"""The class, the name, and ours."""

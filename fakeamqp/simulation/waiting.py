@@ -58,7 +58,7 @@ def wait(broker: SimulatedBroker, waiter: Loop) -> None:
     while not waiter.is_ready():
         deadlines = [each for each in (waiter.next_deadline(), broker.next_deadline()) if each is not None]
         deadline_us = min(deadlines, default=None)
-        if _others_may_act(broker):
+        if others_may_act(broker):
             _sleep(broker, deadline_us)
         elif deadline_us is not None and (waiter.has_work() or broker.has_work()):
             broker.move_clock(deadline_us)
@@ -68,10 +68,11 @@ def wait(broker: SimulatedBroker, waiter: Loop) -> None:
                 return  # its handler may have changed what the program waits for
         else:
             others = [f"besides: {loop.explain()}" for loop in broker.loops if loop is not waiter]
-            raise Deadlock(deadlock_story(broker, [explained(waiter.explain(), sys._getframe()), *others]))
+            raise Deadlock(deadlock_story(broker, [explained(waiter, sys._getframe()), *others]))
 
 
-def _others_may_act(broker: SimulatedBroker) -> bool:
+def others_may_act(broker: SimulatedBroker) -> bool:
+    """Whether there are real threads that may bring this one further."""
     here = threading.current_thread()
     clients = [loop.owner for loop in broker.loops]
     newcomers = [each for each in threading.enumerate() if each not in broker.bystanders]

@@ -95,7 +95,7 @@ class Simulation:
     def __enter__(self) -> Broker:
         """Redirect pika, and let faults strike at the steps of tasks. Raises Misuse where `Broker` does."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(quiet())
+            stack.enter_context(quiet(patch_time=self.broker.patches_time))
             stack.enter_context(self.broker)
             self.broker.watch_steps(self._injector.at_step)
             self._stack = stack.pop_all()

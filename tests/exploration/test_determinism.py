@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 import random
 import re
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ def publishes(body: Callable[[], bytes]) -> Callable[[fakeamqp.Broker], None]:
 UNREPEATABLE: dict[str, Callable[[fakeamqp.Broker], Any]] = {
     "uuid4": publishes(lambda: uuid.uuid4().bytes),
     "random": publishes(lambda: b"%f" % random.random()),
-    "datetime": publishes(lambda: datetime.datetime.now().isoformat().encode()),
+    "clock_gettime": publishes(lambda: b"%d" % time.clock_gettime_ns(time.CLOCK_MONOTONIC)),
 }
 
 

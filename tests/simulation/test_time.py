@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import calendar
+import datetime
 import time
 from collections.abc import Callable
+from datetime import datetime as aliased
 
 import pika
 import pika.compat
@@ -299,3 +302,95 @@ def test_a_deadlock_tells_of_an_alarm(broker: Broker, channel: BlockingChannel) 
     broker.alarm("memory")
     with pytest.raises(Deadlock, match="low on memory and reads nothing from who has published"):
         channel.basic_publish("", "orders", b"one")
+
+
+# -- the clocks of tasks -----------------------------------------------------------------------------------------------
+
+CLOCKS: dict[str, Callable[[], float]] = {
+    "time": lambda: time.time(),  # noqa: PLW0108
+    "time_ns": lambda: time.time_ns() / 1e9,
+    "monotonic": lambda: time.monotonic(),  # noqa: PLW0108
+    "monotonic_ns": lambda: time.monotonic_ns() / 1e9,
+    "perf_counter": lambda: time.perf_counter(),  # noqa: PLW0108
+    "perf_counter_ns": lambda: time.perf_counter_ns() / 1e9,
+    "localtime": lambda: time.mktime(time.localtime()),
+    "gmtime": lambda: calendar.timegm(time.gmtime()),
+    "ctime": lambda: time.mktime(time.strptime(time.ctime())),
+    "strftime": lambda: time.mktime(time.strptime(time.strftime("%c"), "%c")),
+    "datetime.now": lambda: datetime.datetime.now().timestamp(),
+    "datetime.now(tz)": lambda: datetime.datetime.now(tz=datetime.timezone.utc).timestamp(),
+    "datetime.utcnow": lambda: datetime.datetime.utcnow().replace(tzinfo=datetime.timezone.utc).timestamp(),
+    "datetime.today": lambda: datetime.datetime.today().timestamp(),
+    "an imported name": lambda: aliased.now().timestamp(),
+}
+
+
+@pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
+def test_every_clock_of_a_task_is_the_virtual_one(broker: Broker, clock: Callable[[], float]) -> None:
+    read: list[float] = []
+
+    def look() -> None:
+        for _ in range(2):
+            read.append(clock())
+            time.sleep(1000)
+            read.append(time.time())
+
+    broker.spawn(look)
+    broker.run()
+    first, after, second, _ = read
+    assert second - first == pytest.approx(1000, abs=1e-5)
+    assert first == pytest.approx(after - 1000, abs=1) or first == 0
+
+
+def test_the_date_of_a_task_is_virtual(broker: Broker) -> None:
+    dates: list[datetime.date] = []
+
+    def look() -> None:
+        dates.append(datetime.date.today())
+        time.sleep(86_400)
+        dates.append(datetime.date.today())
+        assert type(dates[0]) is datetime.date
+
+    broker.spawn(look)
+    broker.run()
+    assert dates[1] - dates[0] == datetime.timedelta(days=1)
+
+
+def test_what_is_told_a_time_tells_of_that(broker: Broker) -> None:
+    told: list[object] = []
+
+    def look() -> None:
+        told.extend((time.gmtime(0).tm_year, time.strftime("%Y", time.gmtime(0)), time.ctime(86_400 * 10)[-4:]))
+
+    broker.spawn(look)
+    broker.run()
+    assert told == [1970, "1970", "1970"]
+
+
+def test_classes_made_of_datetime_read_the_virtual_clock(broker: Broker) -> None:
+    class Mine(datetime.datetime):
+        pass
+
+    read: list[datetime.datetime] = []
+    broker.spawn(lambda: read.append(Mine.now()))
+    broker.run()
+    assert type(read[0]) is Mine
+    assert read[0].timestamp() == pytest.approx(time.time(), abs=1)
+
+
+def test_clocks_are_real_afterwards() -> None:
+    before = vars(datetime.datetime)["now"], vars(datetime.date)["today"]
+    with Broker() as broker:
+        broker.spawn(time.sleep, 1)
+        assert vars(datetime.datetime)["now"] is not before[0]
+        broker.run()
+    assert (vars(datetime.datetime)["now"], vars(datetime.date)["today"]) == before
+    assert abs(datetime.datetime.now().timestamp() - time.time()) < 60
+
+
+def test_clocks_may_stay_real() -> None:
+    real = vars(datetime.datetime)["now"]
+    with Broker(patch_time=False) as broker:
+        broker.spawn(int)
+        assert vars(datetime.datetime)["now"] is real
+        broker.run()

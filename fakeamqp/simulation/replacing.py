@@ -1,0 +1,123 @@
+"""What stands in for clocks, locks, threads and databases while a broker has tasks.
+
+Functions and classes of Python's library are replaced in their module and wherever a module has imported them by
+their names; methods are replaced in their class. Elsewhere than in a broker's tasks and in the test that spawned them
+the replacements do what the real ones do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from fakeamqp.simulation import adoption, databases, locks, presence, task_threads, virtual_time
+
+if TYPE_CHECKING:
+    from fakeamqp.simulation.broker import SimulatedBroker
+
+INFRASTRUCTURE = frozenset(
+    ("_thread", "_pytest", "pytest", "pluggy", "hypothesis", "xdist", "execnet", "coverage", "rich", "fakeamqp")
+)
+"""Packages that measure and lock for themselves, and run no programs."""
+
+
+class _Group:
+    """Replacements that come and go together."""
+
+    def __init__(self, functions: Iterable[tuple[str, Any, Any]], methods: Iterable[tuple[Any, str, Any]]) -> None:
+        self._functions: dict[str, list[tuple[Any, Any]]] = {}
+        """Functions and classes by name: the real one, and ours."""
+        for name, real, ours in functions:
+            self._functions.setdefault(name, []).append((real, ours))
+        self._methods = tuple(methods)
+        """The class, the name, and ours."""
+        self._undo = contextlib.ExitStack()
+        self._users = 0
+        """For how many brokers and searches they are in place."""
+
+    def put_in_place(self) -> None:
+        """Replace, unless that is done."""
+        self._users += 1
+        if self._users > 1:
+            return
+        for namespace in _namespaces():
+            for name in self._functions.keys() & namespace.keys():
+                for real, ours in self._functions[name]:
+                    if namespace[name] is real:
+                        namespace[name] = ours
+                        self._undo.callback(namespace.__setitem__, name, real)
+        for owner, name, method in self._methods:
+            self._undo.callback(_set_method, owner, name, vars(owner)[name])
+            _set_method(owner, name, method)
+
+    def put_back(self) -> None:
+        """Once for each time that they were put in place; the last counts."""
+        self._users -= 1
+        if not self._users:
+            self._undo.close()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether they are."""
+        return bool(self._users)
+
+
+_clocks = _Group(virtual_time.FUNCTIONS, virtual_time.METHODS)
+_threads = _Group((*locks.FUNCTIONS, *task_threads.FUNCTIONS, *databases.FUNCTIONS), task_threads.METHODS)
+
+
+@contextlib.contextmanager
+def hold(*, patch_time: bool) -> Iterator[None]:
+    """Keep the replacements in place, whoever comes and goes: a search makes many brokers."""
+    groups = (_threads, _clocks) if patch_time else (_threads,)
+    for group in groups:
+        group.put_in_place()
+    try:
+        with presence.searching():
+            yield
+    finally:
+        for group in groups:
+            group.put_back()
+        _give_back_locks()
+
+
+def _give_back_locks() -> None:
+    if not _threads.is_in_place:
+        adoption.give_back()
+
+
+def install(broker: SimulatedBroker) -> None:
+    """From now on the programs here are this broker's."""
+    _threads.put_in_place()
+    if broker.patches_time:
+        _clocks.put_in_place()
+    presence.enter(broker)
+
+
+def uninstall(broker: SimulatedBroker) -> None:
+    """They are no longer; does nothing if they never were."""
+    if presence.leave(broker):
+        _threads.put_back()
+        _give_back_locks()
+        if broker.patches_time:
+            _clocks.put_back()
+
+
+def _namespaces() -> Iterator[dict[str, Any]]:
+    for name, module in tuple(sys.modules.items()):
+        namespace = getattr(module, "__dict__", None)
+        if namespace is not None and name.partition(".")[0] not in INFRASTRUCTURE:
+            yield namespace
+
+
+def _set_method(owner: type, name: str, method: Any) -> None:
+    try:
+        setattr(owner, name, method)
+    except TypeError:  # datetime is written in C: its dictionary is behind a proxy, and its cache is to be told
+        (namespace,) = gc.get_referents(owner.__dict__)
+        namespace[name] = method
+        ctypes.pythonapi.PyType_Modified(ctypes.py_object(owner))
