@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterable
-from typing import NamedTuple
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from fakeamqp.exploration.runs import Case, Outcome, run_once
 from fakeamqp.exploration.searches import Start
+from fakeamqp.exploration.unrepeatable import Reading, watched
 from fakeamqp.spec.errors import FakeamqpError
 
-HASH_SEEDS = ("1", "2", "3", "4")
-"""Values of PYTHONHASHSEED; with each another interpreter makes the run, and sets are in another order."""
+HASH_SEEDS = ("1", "1", "2", "3", "4", "5", "6", "7", "8")
+"""Values of PYTHONHASHSEED; with each an interpreter makes the run, with sets in another order. The first two agree."""
 PROGRAM = "from fakeamqp.exploration.determinism import answer; answer()"
 
 
@@ -43,33 +46,76 @@ def account_of(outcome: Outcome) -> Account:
 
 def run_repeatably(case: Case, start: Start) -> Outcome:
     """Make a run, and make it again. Raises NotRepeatable with the first difference."""
-    first, second = (run_once(case, start.chooser(), is_traced=True) for _ in range(2))
-    _compare(
-        account_of(first).lines,
-        account_of(second).lines,
-        "Something decides here that fakeamqp does not control: a real clock (datetime.now), uuid4, random, "
-        "what another run has left behind",
-    )
+    with watched() as readings:
+        first, second = (run_once(case, start.chooser(), is_traced=True) for _ in range(2))
+    _compare(account_of(first).lines, account_of(second).lines, lambda number: _suspects(readings, number))
     return first._replace(trace=())
 
 
 def assert_hashes_do_not_matter(case: Case, start: Start) -> None:
-    """Make a run in other interpreters, if the case can be sent there. Raises NotRepeatable if one differs."""
+    """Make a run in other interpreters. Raises NotRepeatable if one differs; warns where it cannot be sent there."""
+    run_repeatably(case, start)  # what differs even here is no matter of hashes
     try:
-        question = pickle.dumps((sys.path, pickle.dumps((case, start))))
-    except Exception:
-        return
-    here = account_of(run_once(case, start.chooser(), is_traced=True))
-    for there in _elsewhere(question):
-        _compare(
-            here.lines,
-            there.lines,
-            "The second was made by an interpreter with another PYTHONHASHSEED: here the order of a set decides, or "
-            "the hash of a string",
+        question = pickle.dumps((sys.path, _pickled((case, start))))
+    except Exception as error:
+        warnings.warn(
+            f"check_determinism: the scenario cannot be sent to other interpreters ({error}), so the order of a set of "
+            "strings is not checked; define it at the top level of a module, or install cloudpickle",
+            stacklevel=3,
         )
+        return
+    accounts = _elsewhere(question)
+    if len(accounts) < len(HASH_SEEDS):
+        return  # the module of the scenario cannot be imported there
+    first, again, *others = (account.lines for account in accounts)
+    _compare(first, again, lambda _: OF_A_PROCESS)
+    for other in others:
+        _compare(first, other, lambda _: OF_HASHES)
+    here = account_of(run_once(case, start.chooser(), is_traced=True))
+    _compare(here.lines, first, lambda _: LEFT_BEHIND)
 
 
-def _elsewhere(question: bytes) -> Iterable[Account]:
+OF_A_PROCESS = (
+    "The second was made by another process: here something decides that is asked for when a module is imported or "
+    "differs from process to process, such as uuid4, random or a clock that is read there, an address, the process's id"
+)
+OF_HASHES = (
+    "The second was made by an interpreter with another PYTHONHASHSEED: here the order of a set decides, or the hash "
+    "of a string"
+)
+LEFT_BEHIND = (
+    "The second was made by a new interpreter: here something decides that the runs and tests before have left behind, "
+    "such as a variable of a module"
+)
+
+
+def _pickled(thing: Any) -> bytes:
+    try:
+        return pickle.dumps(thing)
+    except Exception:
+        cloudpickle = sys.modules.get("cloudpickle") or importlib.import_module("cloudpickle")
+        return bytes(cloudpickle.dumps(thing))
+
+
+def _suspects(readings: list[Reading], number: int) -> str:
+    """What the program has asked for before two runs differ, the last first."""
+    before = [reading for reading in readings if reading.events < number]
+    asked = list(dict.fromkeys(f"{reading.name} ({reading.place})" for reading in reversed(before)))
+    if asked:
+        return (
+            f"Before that, the program has asked for what differs from run to run: {', '.join(asked[:MOST_SUSPECTS])}"
+        )
+    return (
+        "Something decides here that fakeamqp does not control: an address (the order of a set of objects, repr), a "
+        "random.Random without a seed, C code, what another run has left behind"
+    )
+
+
+MOST_SUSPECTS = 3
+"""How many are named."""
+
+
+def _elsewhere(question: bytes) -> list[Account]:
     interpreters = [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM],
@@ -95,10 +141,10 @@ def answer() -> None:
         pickle.dump(account_of(run_once(case, start.chooser(), is_traced=True)), output)
 
 
-def _compare(first: tuple[str, ...], second: tuple[str, ...], advice: str) -> None:
+def _compare(first: tuple[str, ...], second: tuple[str, ...], advice: Callable[[int], str]) -> None:
     for number, (one, other) in enumerate(itertools.zip_longest(first, second, fillvalue="(nothing more)"), 1):
         if one != other:
             raise NotRepeatable(
                 f"two runs with the same choices differ from event {number} on:\n"
-                f"  first:  {one}\n  second: {other}\n{advice}"
+                f"  first:  {one}\n  second: {other}\n{advice(number)}"
             )

@@ -10,14 +10,13 @@ import concurrent.futures._base
 import os
 import queue
 import sys
-import sysconfig
 import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fakeamqp.simulation.lock_waiting import LOCK, LockWaiter, held_by
-from fakeamqp.simulation.program_code import PIKA, is_of_program
+from fakeamqp.simulation.program_code import PIKA, is_of_program, is_of_python
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.scheduler import Scheduler
@@ -32,7 +31,6 @@ OF_PIKA = dict.fromkeys(("start_consuming", "consume", "process_data_events", "s
     "close": "the answer to its close",
 }
 """What functions of pika's blocking API wait for; the others, for the answer to what they are called."""
-PYTHON = os.path.join(sysconfig.get_path("stdlib"), "")
 FUTURE = "the result of a future"
 OF_PYTHON: dict[str, dict[str, str]] = {
     threading.__file__: {"wait": MAY_WAIT, "wait_for": MAY_WAIT, "acquire": "a semaphore"},
@@ -94,7 +92,7 @@ def _may_be_served(waiting: Seat, scheduler: Scheduler) -> bool:
 
 def _is_in_program(frame: FrameType | None) -> bool:
     files = (each.f_code.co_filename for each in _outwards(frame))
-    return any(is_of_program(file) and not file.startswith(PYTHON) for file in files)
+    return any(is_of_program(file) and not is_of_python(file) for file in files)
 
 
 def _lock(waiter: Any) -> str:

@@ -27,8 +27,15 @@ _DEMO = os.path.join(_FAKEAMQP, "demo", "")
 _found = importlib.util.find_spec("pika")  # without importing it
 PIKA = _directory(_found.origin) if _found is not None and _found.origin is not None else os.sep
 """Where pika's code is."""
+_PYTHON = _directory(os.__file__)
+_PACKAGES = ("site-packages", "dist-packages")
 
 
 def is_of_program(filename: str) -> bool:
     """Whether a frame with this file's code is one of the program's."""
     return filename.startswith(_DEMO) or not filename.startswith((_FAKEAMQP, PIKA))
+
+
+def is_of_python(filename: str) -> bool:
+    """Whether a frame with this file's code is one of Python's library."""
+    return filename.startswith(_PYTHON) and not filename.startswith(_PACKAGES, len(_PYTHON))

@@ -25,7 +25,7 @@ INFRASTRUCTURE = frozenset(
 """Packages that measure and lock for themselves, and run no programs."""
 
 
-class _Group:
+class Group:
     """Replacements that come and go together."""
 
     def __init__(self, functions: Iterable[tuple[str, Any, Any]], methods: Iterable[tuple[Any, str, Any]]) -> None:
@@ -66,8 +66,8 @@ class _Group:
         return bool(self._users)
 
 
-_clocks = _Group(virtual_time.FUNCTIONS, virtual_time.METHODS)
-_threads = _Group((*locks.FUNCTIONS, *task_threads.FUNCTIONS, *databases.FUNCTIONS), task_threads.METHODS)
+_clocks = Group(virtual_time.FUNCTIONS, virtual_time.METHODS)
+_threads = Group((*locks.FUNCTIONS, *task_threads.FUNCTIONS, *databases.FUNCTIONS), task_threads.METHODS)
 
 
 @contextlib.contextmanager
