@@ -6,13 +6,15 @@ left out, and what goes on and on in the same way is told once.
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from fakeamqp.node.watching import DEAD_LETTERED, DELIVERY_LIMIT, EXPIRED, MAXLEN, RETURNED, UNDELIVERABLE
+from fakeamqp.simulation.events import THE_TEST
 from fakeamqp.simulation.fates import BACK, LOST
-from fakeamqp.simulation.tasks import THE_TEST
-from fakeamqp.simulation.trace import BROKER, FAULT, RECEIVED, SENT, TASK, Event
+from fakeamqp.simulation.trace import BROKER, CHOICE, CLOSED, EFFECT, FAULT, LATE, RECEIVED, SENT, TASK, UNHEARD, Event
 from fakeamqp.spec import methods
 
 if TYPE_CHECKING:
@@ -27,6 +29,15 @@ NODE = "the node"
 NETWORK = "the network"
 
 
+QUEUE, EXCHANGE, BINDING = "queue", "exchange", "binding"
+"""What is declared."""
+MOST_DECLARATIONS = 3
+"""More declarations in a row are told as a sum."""
+WIDTH = 120
+INDENT = " " * 18
+"""What a line is continued with, below the words of its step."""
+
+
 class Line(NamedTuple):
     """One thing that somebody did."""
 
@@ -34,25 +45,52 @@ class Line(NamedTuple):
     actor: str
     text: str
     is_fault: bool = False
+    declares: str = ""
+    """QUEUE, EXCHANGE or BINDING, where it declares one."""
 
 
 class Step(NamedTuple):
     """What one actor did until another acted."""
 
-    at_us: int
-    actor: str
-    texts: tuple[str, ...]
-    is_fault: bool
+    lines: tuple[Line, ...]
+
+    @property
+    def at_us(self) -> int:
+        """When it began."""
+        return self.lines[0].at_us
+
+    @property
+    def actor(self) -> str:
+        """Who did it."""
+        return self.lines[0].actor
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether any of it went wrong on purpose."""
+        return any(line.is_fault for line in self.lines)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What was done, one by one."""
+        return tuple(line.text for line in self.lines)
 
     @property
     def words(self) -> str:
-        """All of it; what repeats and repeats is told once, with how often."""
+        """All of it, with the time that passed between; what repeats and repeats is told once, with how often."""
         told: list[str] = []
-        for texts, times in _folded(self.texts):
+        for texts, times in _folded(self._timed_texts()):
             told += texts
             if times > 1:
                 told.append(f"... {'the same' if len(texts) == 1 else f'these {len(texts)}'} {times - 1} times more")
         return ", ".join(told)
+
+    def _timed_texts(self) -> list[str]:
+        before = (self.lines[0], *self.lines)
+        passed = (line.at_us - last.at_us for last, line in zip(before, self.lines, strict=False))
+        return [
+            f"{us / 1e6:g} s later {line.text}" if us else line.text
+            for us, line in zip(passed, self.lines, strict=True)
+        ]
 
 
 def tell(outcome: Outcome) -> list[str]:
@@ -72,8 +110,20 @@ def tell_events(trace: Iterable[Event]) -> list[str]:
             told.append(f"     {entry}")
             continue
         mark = "!" if entry.is_fault else " "
-        told.append(f"{number:3}.{mark}{entry.at_us / 1e6:9.3f} s  {entry.actor}: {entry.words}")
+        told.append(_wrapped(f"{number:3}.{mark}{entry.at_us / 1e6:9.3f} s  {entry.actor}: {entry.words}"))
     return told
+
+
+def _wrapped(line: str) -> str:
+    return textwrap.fill(
+        line,
+        WIDTH,
+        subsequent_indent=INDENT,
+        expand_tabs=False,
+        replace_whitespace=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def first_line(text: str) -> str:
@@ -111,15 +161,30 @@ def _quoted(text: str) -> str:
 
 def steps_of(trace: Iterable[Event]) -> list[Step]:
     """What was done, grouped by who did it."""
-    steps: list[Step] = []
+    groups: list[list[Line]] = []
     for line in _Narrator().lines(trace):
-        last = steps[-1] if steps else None
-        is_fault = last is not None and (line.is_fault or last.is_fault)
-        if last is not None and last.actor == line.actor and (line.actor == NODE or not is_fault):
-            steps[-1] = last._replace(texts=(*last.texts, line.text), is_fault=is_fault)
+        last = groups[-1] if groups else []
+        if last and last[0].actor == line.actor and (line.actor == NODE or not (line.is_fault or last[0].is_fault)):
+            last.append(line)
         else:
-            steps.append(Step(line.at_us, line.actor, (line.text,), line.is_fault))
-    return steps
+            groups.append([line])
+    return [Step(tuple(_with_sums(group))) for group in groups]
+
+
+def _with_sums(lines: Iterable[Line]) -> Iterator[Line]:
+    """The same; many declarations in a row are told as a sum."""
+    for declares, found in itertools.groupby(lines, lambda line: bool(line.declares)):
+        group = list(found)
+        if declares and len(group) > MOST_DECLARATIONS:
+            kinds = [line.declares for line in group]
+            sums = [_counted(kinds.count(kind), kind) for kind in (QUEUE, EXCHANGE, BINDING) if kind in kinds]
+            yield group[0]._replace(text=f"declares {' and '.join(sums)}", declares="")
+        else:
+            yield from group
+
+
+def _counted(count: int, kind: str) -> str:
+    return f"{count} {kind}{'s' if count > 1 else ''}"
 
 
 def _without_repetitions(steps: list[Step]) -> list[Step | str]:
@@ -169,25 +234,80 @@ class _Narrator:
         self._consumed: dict[tuple[int, int, str], str] = {}
         """Queues, by connection, channel and consumer tag."""
 
-    def lines(self, trace: Iterable[Event]) -> Iterable[Line]:
-        """Lines of all that is worth telling."""
+    def lines(self, trace: Iterable[Event]) -> Iterator[Line]:
+        """Lines of all that is worth telling.
+
+        What the node has closed is left out where the next line tells it.
+        """
+        closed: tuple[Event, Line] | None = None
         for event in trace:
-            if event.kind in (SENT, RECEIVED):
-                text = self._words(event)
-                if text:
-                    yield Line(event.at_us, event.task or THE_TEST, text)
-            elif event.kind == FAULT:
-                if (event.details or {})["fault"] not in TOLD_BY_THEIR_EFFECT:
-                    yield _fault_line(event)
-            elif event.kind == TASK:
-                text = event.text.removeprefix(event.task).strip()
-                if text != "starts":  # what it does first tells
-                    yield Line(event.at_us, event.task, text, text == "dies")
-            elif event.kind == BROKER and not event.text.startswith("operator"):
-                text = event.text.removeprefix("the broker ")
-                yield Line(event.at_us, NODE, text, text in ("has crashed", "is stopped"))
-            elif event.fate in WORTH_TELLING:
-                yield Line(event.at_us, NODE, event.text)
+            line = self._line(event)
+            if line is None:
+                continue
+            if closed is not None and not _tells_of(event, closed[0]):
+                yield closed[1]
+            closed = (event, line) if event.kind == CLOSED else None
+            if closed is None:
+                yield line
+        if closed is not None:
+            yield closed[1]
+
+    def _line(self, event: Event) -> Line | None:
+        tell = _Narrator._TELLERS.get(event.kind)
+        return None if tell is None else tell(self, event)
+
+    def _said(self, event: Event) -> Line | None:
+        text = self._words(event)
+        actor = event.task or THE_TEST
+        if not text:
+            return None
+        if event.text == LATE:
+            return Line(event.at_us, NETWORK, f"what {actor} has said arrives: {text}")
+        if event.kind == UNHEARD:
+            return Line(event.at_us, actor, f"{text} (nobody receives it)")
+        declares = "" if getattr(event.method, "passive", False) else DECLARATIONS.get(type(event.method), "")
+        return Line(event.at_us, actor, text, declares=declares)
+
+    def _closed(self, event: Event) -> Line:
+        what = "a channel" if event.channel else "the connection"
+        return Line(event.at_us, NODE, f"closes {what} of {event.task or THE_TEST}: {_detail(event, 'reason')}")
+
+    def _chosen(self, event: Event) -> Line | None:
+        asked_by = _detail(event, "asked_by")
+        text = event.text.removeprefix("choice ")
+        return Line(event.at_us, asked_by, f"draws {text}") if asked_by else None
+
+    def _gone_wrong(self, event: Event) -> Line | None:
+        return None if _detail(event, "fault") in TOLD_BY_THEIR_EFFECT else _fault_line(event)
+
+    def _of_task(self, event: Event) -> Line | None:
+        text = event.text.removeprefix(event.task).strip()
+        if text == "starts":  # what it does first tells
+            return None
+        return Line(event.at_us, event.task, text, text == "dies")
+
+    def _of_node(self, event: Event) -> Line | None:
+        text = event.text.removeprefix("the broker ")
+        return (
+            None
+            if text.startswith("operator")
+            else Line(event.at_us, NODE, text, text in ("has crashed", "is stopped"))
+        )
+
+    def _befallen(self, event: Event) -> Line | None:
+        return Line(event.at_us, NODE, event.text) if event.fate in WORTH_TELLING else None
+
+    _TELLERS: ClassVar[dict[str, Callable[[_Narrator, Event], Line | None]]] = {
+        SENT: _said,
+        RECEIVED: _said,
+        UNHEARD: _said,
+        CLOSED: _closed,
+        CHOICE: _chosen,
+        FAULT: _gone_wrong,
+        TASK: _of_task,
+        BROKER: _of_node,
+        EFFECT: _befallen,
+    }
 
     def _words(self, event: Event) -> str:
         describe = WORDS.get(type(event.method))
@@ -200,6 +320,8 @@ class _Narrator:
 
     def exchange_declared(self, event: Event, method: Any) -> str:
         """exchange.declare."""
+        if method.passive:
+            return f"looks for exchange {method.exchange!r}"
         return f"declares {method.type} exchange {method.exchange!r}"
 
     def bound(self, event: Event, method: Any) -> str:
@@ -258,6 +380,18 @@ class _Narrator:
         return self._bodies.get(key, "all" if not method.delivery_tag else f"no. {method.delivery_tag}")
 
 
+def _detail(event: Event, name: str) -> Any:
+    return (event.details or {}).get(name, "")
+
+
+def _tells_of(event: Event, closed: Event) -> bool:
+    """Whether this tells that the node has closed a channel or connection: to its client, or as what went wrong."""
+    if event.kind == FAULT:
+        return bool(_detail(event, "fault") == "close_channel")
+    is_told = event.kind == RECEIVED and isinstance(event.method, (methods.ChannelClose, methods.ConnectionClose))
+    return is_told and (event.connection, event.channel) == (closed.connection, closed.channel)
+
+
 def _body(body: Any) -> str:
     shown = bytes(body[:BODY_SHOWN])
     return f"{shown!r}{'...' if len(body) > BODY_SHOWN else ''}"
@@ -272,11 +406,11 @@ def _fault_line(event: Event) -> Line:
 
 def _both(sent: Callable[..., str], received: Callable[..., str]) -> Callable[[_Narrator, Event, Any], str]:
     """Methods that both sides send mean different things."""
-    return lambda narrator, event, method: (sent if event.kind == SENT else received)(narrator, event, method)
+    return lambda narrator, event, method: (received if event.kind == RECEIVED else sent)(narrator, event, method)
 
 
 def _closed(narrator: _Narrator, event: Event, method: Any) -> str:
-    if event.kind == SENT:
+    if event.kind != RECEIVED:
         return "closes the channel" if isinstance(method, methods.ChannelClose) else "closes the connection"
     return f"is told: {method.reply_code} {method.reply_text}"
 
@@ -313,6 +447,13 @@ WORDS: dict[type[Any], Callable[[_Narrator, Event, Any], str]] = {
     methods.ConnectionUnblocked: _said("is told that it is not blocked any more"),
 }
 """What is worth telling, and in which words."""
+
+DECLARATIONS: dict[type[Any], str] = {
+    methods.QueueDeclare: QUEUE,
+    methods.ExchangeDeclare: EXCHANGE,
+    methods.QueueBind: BINDING,
+}
+"""What methods declare."""
 
 TOLD_BY_THEIR_EFFECT = ("crash", "stop", "kill")
 """Faults after which node or task says what has become of it."""

@@ -33,7 +33,7 @@ from fakeamqp.node.streams import stored
 from fakeamqp.node.survival import survives, survives_entry
 from fakeamqp.node.timers import Timer, Timers
 from fakeamqp.node.vhosts import VirtualHost
-from fakeamqp.node.watching import DELIVERED, FORGOTTEN, Watch
+from fakeamqp.node.watching import DELIVERED, FORGOTTEN, ClosingWatch, Watch
 from fakeamqp.spec.errors import HardError
 from fakeamqp.spec.methods import BasicDeliver, EndOfStream, Method
 from fakeamqp.spec.properties import BasicProperties
@@ -65,6 +65,7 @@ class Node:
         now_us: int = 0,
         sync_interval_us: int = 0,
         watch: Watch | None = None,
+        watch_closing: ClosingWatch | None = None,
     ) -> None:
         self.profile = profile
         self.journal = journal
@@ -84,6 +85,8 @@ class Node:
         """Answers that must not be given before the journal has reached their position."""
         self.watch = watch
         """Who is told what becomes of messages."""
+        self.watch_closing = watch_closing
+        """Who is told what the node closes."""
         self._sync_interval_us = sync_interval_us
         self._connection_numbers = connection_numbers
         self._dirty: deque[Queue] = deque()

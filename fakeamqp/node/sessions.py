@@ -19,6 +19,7 @@ from fakeamqp.node.limits import assert_room_for_connection
 from fakeamqp.node.names import NODE_NAME
 from fakeamqp.node.profile import Profile
 from fakeamqp.node.sasl import MECHANISMS, login_and_password
+from fakeamqp.node.watching import watch_closing
 from fakeamqp.spec.errors import REPLY_NAMES, AMQPError, HardError, channel_error, not_allowed, not_implemented
 from fakeamqp.spec.methods import (
     SHORT_STRING_MAX,
@@ -141,6 +142,8 @@ def _arm_heartbeat(node: Node, connection: Connection, from_us: int) -> None:
     # Source: rabbit_heartbeat.erl.
     def beat() -> None:
         if node.now_us - connection.heard_us > 2 * connection.heartbeat_us:
+            seconds = connection.heartbeat_us // 1_000_000
+            watch_closing(node, connection, 0, f"missed heartbeats from client, timeout: {seconds}s")
             end_connection(node, connection)
             return
         _send_heartbeat(connection)
@@ -229,6 +232,7 @@ def close_channel(node: Node, channel: Channel, error: AMQPError, method: Method
         return
     end_channel(node, channel)
     channel.is_closing = True
+    watch_closing(node, channel.connection, channel.number, f"{error.code} {text}")
     channel.send(ChannelClose(error.code, text, *_blamed(error, method)))
 
 
@@ -237,6 +241,7 @@ def close_connection(node: Node, connection: Connection, error: AMQPError, metho
     end_channels(node, connection)
     connection.phase = Phase.CLOSING
     text = _fitting(error.text, node.profile) or REPLY_NAMES[541]
+    watch_closing(node, connection, 0, f"{error.code} {text}")
     connection.send(ConnectionClose(error.code, text, *_blamed(error, method)))
 
 

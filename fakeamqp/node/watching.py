@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from fakeamqp.node.channels import Channel
+    from fakeamqp.node.connections import Connection
     from fakeamqp.node.messages import Entry, Message
     from fakeamqp.node.node import Node
     from fakeamqp.node.queues import Queue
@@ -66,6 +67,19 @@ class Watch(Protocol):
         details: Mapping[str, Any] | None = None,
     ) -> None:
         """This happened to a message: one of the words above, where, on whose channel, and what else there is."""
+
+
+class ClosingWatch(Protocol):
+    """Who watches what the node closes."""
+
+    def __call__(self, now_us: int, connection: int, channel: int, reason: str) -> None:
+        """The node has closed a channel of a connection, or with 0 the connection: why, in RabbitMQ's words."""
+
+
+def watch_closing(node: Node, connection: Connection, channel: int, reason: str) -> None:
+    """The node closes a channel or, with 0, a connection."""
+    if node.watch_closing is not None:
+        node.watch_closing(node.now_us, connection.id, channel, reason)
 
 
 def watch_leaving(node: Node, fate: str, queue: Queue, entries: Iterable[Entry]) -> None:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from fakeamqp.node import watching
 from fakeamqp.reporting.following import DOWN, TASK_BEGINS, UP
-from fakeamqp.simulation import fates
-from fakeamqp.simulation.events import BROKER, CHOICE, EFFECT, RECEIVED, SENT, TASK, TIME, Event
+from fakeamqp.simulation import events, fates
+from fakeamqp.simulation.events import BROKER, CHOICE, EFFECT, RECEIVED, SENT, TASK, TIME, UNHEARD, Event
 from fakeamqp.spec import methods
 
 
@@ -92,6 +92,8 @@ def symbol_of(event: Event) -> Symbol:
     method = event.method
     if method is None:
         return _symbol_without_method(event)
+    if event.kind == UNHEARD:
+        return FAULTY
     found = _METHODS.get((event.kind, type(method)))
     if found is DELIVERY and getattr(method, "redelivered", False):
         return REDELIVERY
@@ -103,6 +105,8 @@ def symbol_of(event: Event) -> Symbol:
 
 
 def _symbol_without_method(event: Event) -> Symbol:
+    if event.kind == events.CLOSED:
+        return CLOSED
     if event.kind == BROKER:
         return CRASH if event.text in DOWN else RESTART if event.text == UP else OPERATOR
     if event.kind == TASK:

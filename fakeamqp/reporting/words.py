@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fakeamqp.reporting.journeys import Journey, Place
-from fakeamqp.simulation.events import CHOICE, EFFECT, FAULT, RECEIVED, TASK, Event
+from fakeamqp.simulation.events import CHOICE, CLOSED, EFFECT, FAULT, RECEIVED, SENT, TASK, UNHEARD, Event
 from fakeamqp.spec import methods
 
 SHOWN_BODY = 60
 
 
-_OTHERS = {CHOICE: "chance", FAULT: "fault", EFFECT: "broker"}
+_OTHERS = {CLOSED: "broker", CHOICE: "chance", FAULT: "fault", EFFECT: "broker"}
 
 
 def who(event: Event, owner: str) -> str:
@@ -27,11 +27,14 @@ def tell(event: Event, journeys: Sequence[Journey] = (), queue: Place | None = N
     """An event as a sentence without its subject; of `journeys`, which come from `queue`."""
     method = event.method
     if method is None:
-        return event.text.removeprefix(f"{event.task} ") if event.kind == TASK else event.text
-    sentence = _SENTENCES.get((event.kind, type(method)))
+        subject = f"{event.task} " if event.kind == TASK else "the broker " if event.kind == CLOSED else ""
+        return event.text.removeprefix(subject)
+    in_vain = ", which nobody receives" if event.kind == UNHEARD else ""
+    sentence = _SENTENCES.get((SENT if in_vain else event.kind, type(method)))
     if sentence is not None:
-        return sentence(method, numbered(journeys), "" if queue is None else f" from {named_queue(queue.name)}")
-    return f"{'is told' if event.kind == RECEIVED else 'says'} {method.NAME}"
+        origin = "" if queue is None else f" from {named_queue(queue.name)}"
+        return f"{sentence(method, numbered(journeys), origin)}{in_vain}"
+    return f"{'is told' if event.kind == RECEIVED else 'says'} {method.NAME}{in_vain}"
 
 
 def numbered(journeys: Sequence[Journey]) -> str:

@@ -19,6 +19,7 @@ from fakeamqp.simulation.asking import Questions
 from fakeamqp.simulation.chance import UNIMPORTANT, Chooser, SeededChooser, generated_name
 from fakeamqp.simulation.clock import Clock, to_us
 from fakeamqp.simulation.custom_exchanges import RoutingFunction, matchings
+from fakeamqp.simulation.events import THE_TEST
 from fakeamqp.simulation.fates import tell_of_losses, watcher
 from fakeamqp.simulation.fault_commands import FaultCommands
 from fakeamqp.simulation.faults import assert_is_a_loss
@@ -307,7 +308,7 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
 
     def _kept(self, lose: str, count: int) -> int:
         if lose == "by chance":
-            return self.choose("crash", count + 1)
+            return self.draw("crash", count + 1)
         return count if lose == "nothing" else 0
 
     def restart(self) -> None:
@@ -324,11 +325,12 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
             self._journal,
             new_name=lambda: generated_name(self.chooser, "names"),
             connection_numbers=self._connection_numbers,
-            choose=self.choose,
+            choose=self.draw,
             matchings=self._matchings,
             now_us=self.clock.now_us,
             sync_interval_us=self._sync_interval_us,
             watch=self._watch,
+            watch_closing=self.trace.note_closing if self.trace.is_on else None,
         )
 
     def _leave(self, what: str) -> None:
@@ -348,12 +350,24 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
 
     def choose(self, stream: str, count: int, among: Sequence[str] = ()) -> int:
         """Something that could be otherwise: one of `count` possibilities, the first of which `among` names."""
+        return self.draw(stream, count, among, asked_by=self._runner())
+
+    def draw(self, stream: str, count: int, among: Sequence[str] = (), asked_by: str = "") -> int:
+        """The same, for what is drawn without a program that asks, or for the program of this name. For doors."""
         chosen = self.chooser.choose(stream, count, among)
         if self.trace.is_on and count <= UNIMPORTANT:
             what = f": {among[chosen]}" if chosen < len(among) else ""
             text = f"choice {stream}: {chosen} of {count}{what}"
-            self.trace.note(self.clock.now_us, CHOICE, text, stream=stream, count=count, chosen=chosen)
+            self.trace.note(
+                self.clock.now_us, CHOICE, text, stream=stream, count=count, chosen=chosen, asked_by=asked_by
+            )
         return chosen
+
+    def _runner(self) -> str:
+        """The name of the task that runs here, or the test's."""
+        scheduler = self.scheduler
+        process = scheduler.current.process if scheduler is not None and scheduler.is_here() else None
+        return THE_TEST if process is None else process.name
 
     # -- streams ------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,12 @@ SENT = "sent"
 """A method from a client that has reached the node."""
 RECEIVED = "received"
 """A method from the node that a client has read."""
+UNHEARD = "unheard"
+"""A method from a client that nobody receives: the node is gone, or has given up the connection."""
+LATE = "arrives late"
+"""The text of a method that was said while the connection was silent: its client had gone on."""
+CLOSED = "closed"
+"""The node has closed a channel or a connection; its client may not know yet."""
 EFFECT = "effect"
 """What became of a message in the node."""
 CHOICE = "choice"
@@ -24,13 +30,15 @@ TASK = "task"
 """A task began, ended, died or was started again."""
 BROKER = "broker"
 """The node came or went, or an operator has spoken."""
-KINDS = (SENT, RECEIVED, EFFECT, CHOICE, FAULT, TIME, TASK, BROKER)
+KINDS = (SENT, RECEIVED, UNHEARD, CLOSED, EFFECT, CHOICE, FAULT, TIME, TASK, BROKER)
 
+THE_TEST = "the test"
+"""Who acts where it is no task."""
 HIDDEN = ("client_properties", "server_properties", "response")
 """Fields of methods that nobody wants to read, or should: the last one holds a password."""
 LONGEST_BODY = 40
 
-_ARROWS = {SENT: "->", RECEIVED: "<-"}
+_ARROWS = {SENT: "->", RECEIVED: "<-", UNHEARD: "-x"}
 
 
 class Event(NamedTuple):

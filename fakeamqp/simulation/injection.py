@@ -44,8 +44,8 @@ class Injector:
         """Tasks have come to a step: draw. The choice 0 is that nothing happens."""
         if not any(self._left.values()) or (self._tasks is not None and task.name not in self._tasks):
             return
-        choose = self._broker.choose
-        chosen = choose(WHICH, len(self._kinds) + 1, (self._place(task),))
+        draw = self._broker.draw
+        chosen = draw(WHICH, len(self._kinds) + 1, (self._place(task),))
         if not chosen:
             return
         kind = self._kinds[chosen - 1]
@@ -54,7 +54,7 @@ class Injector:
             return
         self._left[kind] -= 1
         durations = DURATIONS.get(kind)
-        seconds = durations[choose(DURATION, len(durations))] if durations else None
+        seconds = durations[draw(DURATION, len(durations))] if durations else None
         fault = Fault(kind, at=number, task=task.name if kind in OF_A_TASK else None, seconds=seconds)
         self.struck.append(fault)
         perform(self._broker, fault, Target(task, stream if needs_stream else None))

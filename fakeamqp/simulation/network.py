@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fakeamqp.node.connections import Connection
+from fakeamqp.node.connections import Connection, Phase
 from fakeamqp.node.timers import NEVER_US
 from fakeamqp.simulation.clock import to_us
-from fakeamqp.simulation.trace import RECEIVED, SENT
+from fakeamqp.simulation.trace import LATE, RECEIVED, SENT, UNHEARD
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicPublish, BasicReject, Method
 
 if TYPE_CHECKING:
@@ -95,14 +95,21 @@ class Stream:
         if faults is not None:
             faults.before_send(self, channel_number, method)
         with self._lock:
-            if connection is None or node is not broker.node or self.is_broken:
+            if connection is None:
+                return
+            now_us = broker.clock.now_us
+            if node is not broker.node or self.is_broken:
+                if self._trace is not None:
+                    self._trace((now_us, UNHEARD, connection.id, channel_number, method))
                 return
             if self.is_silent:
                 self._under_way.append((channel_number, method))
+                if self._trace is not None:
+                    self._trace((now_us, UNHEARD, connection.id, channel_number, method))
                 return
-            now_us = broker.clock.now_us
             if self._trace is not None:
-                self._trace((now_us, SENT, connection.id, channel_number, method))
+                kind = UNHEARD if connection.phase is Phase.CLOSED else SENT
+                self._trace((now_us, kind, connection.id, channel_number, method))
             if faults is None:
                 node.handle(connection, channel_number, method, now_us)
             else:
@@ -192,10 +199,11 @@ class Stream:
             self._end_silence()
             said, self._under_way = self._under_way, []
             connection, now_us = self.connection, self._broker.clock.now_us
-            if connection is not None and self._node is self._broker.node and not self.is_broken:
+            is_there = connection is not None and connection.phase is not Phase.CLOSED
+            if connection is not None and is_there and self._node is self._broker.node and not self.is_broken:
                 for channel_number, method in said:
                     if self._trace is not None:
-                        self._trace((now_us, SENT, connection.id, channel_number, method))
+                        self._trace((now_us, SENT, connection.id, channel_number, method, LATE))
                     self._node.handle(connection, channel_number, method, now_us)
             if self._is_closed:
                 self._take_leave()

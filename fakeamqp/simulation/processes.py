@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import greenlet
 
 from fakeamqp.simulation.clock import to_us
+from fakeamqp.simulation.events import THE_TEST
 from fakeamqp.simulation.program_code import Program
 from fakeamqp.simulation.task_threads import IDENTITIES, JoinWaiter, idle_threads_end
 from fakeamqp.simulation.tasks import (
     RESTART_AFTER_SECONDS,
-    THE_TEST,
     Ending,
     Livelock,
     Seat,

@@ -162,7 +162,7 @@ class Scheduler(Processes):
             has_unsafe = broker.has_unsafe_records()
             if ready:
                 count = len(ready) + has_unsafe
-                index = 0 if count == 1 else broker.choose(SCHEDULE, count, [seat.name for seat in ready])
+                index = 0 if count == 1 else broker.draw(SCHEDULE, count, [seat.name for seat in ready])
                 if index < len(ready):
                     return ready[index]
                 broker.sync()

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
     from fakeamqp.simulation.processes import Processes
 
-THE_TEST = "the test"
 SCHEDULE = "schedule"
 """The stream of choices who goes next."""
 RESTART_AFTER_SECONDS = 1.0

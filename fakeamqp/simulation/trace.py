@@ -10,13 +10,16 @@ from typing import IO, Any, overload
 from fakeamqp.simulation.events import (
     BROKER,
     CHOICE,
+    CLOSED,
     EFFECT,
     FAULT,
     KINDS,
+    LATE,
     RECEIVED,
     SENT,
     TASK,
     TIME,
+    UNHEARD,
     Event,
 )
 from fakeamqp.simulation.fates import told
@@ -24,7 +27,8 @@ from fakeamqp.simulation.selection import Selection
 from fakeamqp.spec.errors import Misuse
 
 __all__ = [
-    "BROKER", "CHOICE", "EFFECT", "FAULT", "KINDS", "RECEIVED", "SENT", "TASK", "TIME", "Event", "Selection", "Trace",
+    "BROKER", "CHOICE", "CLOSED", "EFFECT", "FAULT", "KINDS", "LATE", "RECEIVED", "SENT", "TASK", "TIME", "UNHEARD",
+    "Event", "Selection", "Trace",
 ]  # fmt: skip
 
 
@@ -46,6 +50,12 @@ class Trace:
     def note(self, at_us: int, kind: str, text: str, *, task: str = "", **details: Any) -> None:
         """Record what is no method: `text` in words, `details` as values."""
         self.record((at_us, kind, 0, 0, None, text, details, task))
+
+    def note_closing(self, now_us: int, connection: int, channel: int, reason: str) -> None:
+        """Record that the node has closed a channel or, with 0, a connection."""
+        what = f"connection {connection}" if not channel else f"channel {connection}.{channel}"
+        text = f"the broker closes {what}: {reason}"
+        self.record((now_us, CLOSED, connection, channel, None, text, {"reason": reason}))
 
     @property
     def is_complete(self) -> bool:

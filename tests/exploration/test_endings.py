@@ -349,5 +349,138 @@ def test_what_is_settled_together_is_told() -> None:
 
     with pytest.raises(Counterexample) as caught:
         explore(lambda broker: broker.spawn(settle) and None, lambda broker: False, runs=1)
-    told = " ".join(caught.value.story)
+    told = " ".join(" ".join(caught.value.story).split())
     assert "acks b'2' and what came before, rejects b'4' and what came before and requeues them" in told
+
+
+# -- what else the story tells ---------------------------------------------------------------------------------------
+
+
+def story_of(scenario: Callable[[Broker], Any], **settings: Any) -> list[str]:
+    """The story of a quiet run, each line from its actor on."""
+    with pytest.raises(Counterexample) as caught:
+        explore(scenario, lambda broker, *_: False, runs=1, progress=False, **settings)
+    return [" ".join(line.split()).split(" s ", 1)[-1] for line in caught.value.story[:-1]]
+
+
+def test_missed_heartbeats_what_the_node_closed_and_what_nobody_receives_are_told() -> None:
+    def consume() -> None:
+        channel = pika.BlockingConnection(pika.ConnectionParameters(heartbeat=30)).channel()
+        channel.queue_declare("films")
+        channel.basic_publish("", "films", b"film")
+        for method, _, _ in channel.consume("films"):
+            time.sleep(300)
+            channel.basic_ack(method.delivery_tag)
+            with pytest.raises(pika.exceptions.AMQPConnectionError):
+                channel.queue_declare("films")
+            break
+
+    def scenario(broker: Broker) -> None:
+        broker.spawn(consume)
+
+    assert story_of(scenario) == [
+        "consume: connects, declares queue 'films', publishes b'film' to 'films', consumes from 'films', gets b'film'",
+        "the node: closes the connection of consume: missed heartbeats from client, timeout: 30s",
+        "consume: acks b'film' (nobody receives it), declares queue 'films' (nobody receives it), is through",
+    ]
+
+
+def test_what_the_node_closes_is_told_once_and_at_its_time() -> None:
+    def program(seconds: float) -> None:
+        channel = pika.BlockingConnection().channel()
+        channel.basic_publish("nowhere", "key", b"order")
+        time.sleep(seconds)
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker):
+            channel.queue_declare("orders")
+
+    def scenario(broker: Broker) -> None:
+        broker.spawn(program, 0, name="fast")
+        broker.spawn(program, 5, name="slow")
+
+    why = "404 NOT_FOUND - no exchange 'nowhere' in vhost '/'"
+    assert story_of(scenario) == [
+        "fast: connects, publishes b'order' to 'nowhere' with key 'key'",
+        f"the node: closes a channel of fast: {why}",
+        f"fast: declares queue 'orders', is told: {why}, is through",
+        "slow: connects, publishes b'order' to 'nowhere' with key 'key'",
+        f"the node: closes a channel of slow: {why}",
+        f"slow: declares queue 'orders', is told: {why}, is through",
+    ]
+
+
+def test_what_is_said_into_silence_arrives_late() -> None:
+    def publish(broker: Broker) -> None:
+        channel = pika.BlockingConnection().channel()
+        channel.queue_declare("orders")
+        broker.faults.partition(task="publish", seconds=5)
+        channel.basic_publish("", "orders", b"one")
+        time.sleep(10)
+
+    told = story_of(lambda broker: broker.spawn(publish, broker) and None)
+    assert "publish: publishes b'one' to 'orders' (nobody receives it)" in told
+    assert "the network: what publish has said arrives: publishes b'one' to 'orders'" in told
+
+
+def test_a_crash_makes_deaf() -> None:
+    def publish(broker: Broker) -> None:
+        channel = pika.BlockingConnection().channel()
+        broker.crash()
+        channel.basic_publish("", "orders", b"one")
+
+    told = story_of(lambda broker: broker.spawn(publish, broker) and None)
+    assert told[-1] == "publish: publishes b'one' to 'orders' (nobody receives it), is through"
+
+
+def test_what_a_program_draws_and_the_time_that_passes_are_told() -> None:
+    def program(broker: Broker) -> None:
+        with pika.BlockingConnection() as connection:
+            channel = connection.channel()
+            for _ in range(4):
+                channel.basic_publish("", "orders", b"%d" % broker.choose("dice", 6))
+                time.sleep(1.5)
+
+    assert story_of(lambda broker: broker.spawn(program, broker) and None) == [
+        "program: connects, draws dice: 0 of 6, publishes b'0' to 'orders', 1.5 s later draws dice: 0 of 6, "
+        "... these 2 2 times more, publishes b'0' to 'orders', 1.5 s later closes the channel, closes the connection, "
+        "is through"
+    ]
+
+
+def test_many_declarations_are_told_as_a_sum() -> None:
+    def declare(count: int) -> None:
+        with pika.BlockingConnection() as connection:
+            channel = connection.channel()
+            channel.exchange_declare("shop", "topic")
+            channel.exchange_declare("shop", passive=True)
+            for number in range(count):
+                channel.queue_declare(f"q{number}")
+                channel.queue_bind(f"q{number}", "shop", "#")
+            channel.basic_publish("shop", "key", b"order")
+
+    def scenario(broker: Broker) -> None:
+        broker.spawn(declare, 5)
+        broker.spawn(declare, 1, name="few")
+
+    assert story_of(scenario) == [
+        "declare: connects, declares topic exchange 'shop', looks for exchange 'shop', "
+        "declares 5 queues and 5 bindings, publishes b'order' to 'shop' with key 'key', closes the channel, "
+        "closes the connection, is through",
+        "few: connects, declares topic exchange 'shop', looks for exchange 'shop', declares queue 'q0', "
+        "binds 'q0' to 'shop' with '#', publishes b'order' to 'shop' with key 'key', closes the channel, "
+        "closes the connection, is through",
+    ]
+
+
+def test_long_lines_are_wrapped() -> None:
+    def publish() -> None:
+        with pika.BlockingConnection() as connection:
+            channel = connection.channel()
+            for number in range(20):
+                channel.basic_publish("", "orders", b"order number %d" % number)
+
+    with pytest.raises(Counterexample) as caught:
+        explore(lambda broker: broker.spawn(publish) and None, lambda broker: False, runs=1, progress=False)
+    lines = caught.value.story[0].splitlines()
+    assert len(lines) > 5
+    assert max(map(len, lines)) <= 120
+    assert all(line.startswith(" " * 18) and line[18] != " " for line in lines[1:])

@@ -39,7 +39,7 @@ def test_a_race_is_found_made_small_and_told(search: str) -> None:
     found = found_in(race, one_job, search=search)
     assert found.failure.text == "there are 2 jobs"
     assert len(re.findall("=", found.token)) == 1  # one choice that is not the quiet one
-    assert [line.split("s  ", 1)[-1] for line in found.story] == [
+    assert [re.sub(r"\s*\n\s*", " ", line).split("s  ", 1)[-1] for line in found.story] == [
         "the test: connects, declares queue 'jobs', closes the channel, closes the connection",
         "first: connects, looks for queue 'jobs'",
         "second: connects, looks for queue 'jobs', publishes b'two' to 'jobs', closes the channel, "

@@ -280,6 +280,22 @@ def test_a_fault_is_marked(broker: Broker) -> None:
     assert len(report.all("path", "fault")) == 1
 
 
+def test_what_the_broker_closes_and_what_nobody_receives_is_marked(broker: Broker) -> None:
+    def worker() -> None:
+        channel = pika.BlockingConnection(pika.ConnectionParameters(heartbeat=30)).channel()
+        channel.queue_declare("orders")
+        time.sleep(300)
+        channel.basic_publish("", "orders", b"late")
+
+    broker.spawn(worker)
+    broker.run()
+    told = marks(read_report(broker))
+    assert "broker closes connection 1: missed heartbeats from client, timeout: 30s" in told
+    assert (
+        "worker publishes a message “late” to queue 'orders', by the default exchange, which nobody receives" in told
+    ), told
+
+
 def test_time_that_jumps_is_as_wide_as_any_other_jump(broker: Broker, channel: BlockingChannel) -> None:
     for seconds in (0.05, 5, 3600, 86_400 * 7):
         broker.advance(seconds)

@@ -242,3 +242,24 @@ def test_where_nobody_watches_the_same_happens() -> None:
     session.received()
     session.send(BasicPublish("", address, body=b"two"), 0)
     assert [method.body for method in session.received() if isinstance(method, BasicDeliver)] == [b"two"]
+
+
+def test_what_the_node_closes_is_told_with_the_reason() -> None:
+    closed: list[tuple[int, int, int, str]] = []
+    watched = Watched()
+    watched.node.watch_closing = lambda *told: closed.append(told)
+    watched.send(BasicPublish("nowhere", "key", body=b"order"), now_us=5)
+    watched.session.send(BasicPublish("", "key", body=b"order"), 6, channel_number=7)
+    assert closed == [
+        (5, 1, 1, "404 NOT_FOUND - no exchange 'nowhere' in vhost '/'"),
+        (6, 1, 0, "504 CHANNEL_ERROR - expected 'channel.open'"),
+    ]
+
+
+def test_so_are_missed_heartbeats() -> None:
+    closed: list[tuple[int, int, int, str]] = []
+    watched = Watched()
+    watched.node.watch_closing = lambda *told: closed.append(told)
+    Session(watched.node, heartbeat=30)
+    watched.node.advance(200_000_000)
+    assert closed == [(75_000_000, 2, 0, "missed heartbeats from client, timeout: 30s")]
