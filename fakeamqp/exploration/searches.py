@@ -45,6 +45,11 @@ QUIET = Start("replay", ())
 """The run in which every choice is 0."""
 
 
+def named(among: Sequence[str], count: int) -> list[str]:
+    """Who may go next: tasks, or the disk, which then writes what is on its way there."""
+    return [*among, *("the disk" for _ in range(count - len(among)))]
+
+
 class RandomWalk:
     """Draws at random; how often programs are interrupted and things go wrong differs from run to run."""
 
@@ -96,7 +101,7 @@ class PriorityWalk(RandomWalk):
         """One of `count` possibilities."""
         if stream != SCHEDULE:
             return super().choose(stream, count, among)
-        names = [*among, *("the disk" for _ in range(count - len(among)))]
+        names = named(among, count)
         for name in names:
             if name not in self._priorities:
                 self._priorities[name] = 1.0 + self._random.random()

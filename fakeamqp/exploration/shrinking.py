@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
+from fakeamqp.exploration.moments import AtMoments, Chosen, Moment, Reader
 from fakeamqp.exploration.runs import Case, Outcome, run_once
 from fakeamqp.exploration.searches import FAULT_STREAMS, BoundedSearch
 from fakeamqp.simulation.chance import ReplayingChooser
 from fakeamqp.simulation.tasks import SCHEDULE
 
-ATTEMPTS = 600
+ATTEMPTS = 1000
 """How many runs may be spent on making choices quiet."""
 NEIGHBOURS = 200
 """How many runs with a single choice that is not quiet are tried first: as many without, then as many with a fault."""
-LONGEST_SHIFT = 40
-"""By how many choices what comes after one may move forward when that one goes."""
 
 
 def values_of(outcome: Outcome) -> list[int]:
@@ -52,52 +52,84 @@ def _one_choice(case: Case, failing: Outcome, streams: tuple[str, ...]) -> Outco
 
 
 class _Shrinker:
+    """Makes a run simpler by passes over its choices: leaves some out, replaces some by simpler ones, moves some.
+
+    After each that succeeds it begins again, until none does.
+    """
+
     def __init__(self, case: Case, failing: Outcome) -> None:
         self._case = case
         self._left = ATTEMPTS
-        self._seen: set[tuple[int, ...]] = set()
+        self._seen: set[frozenset[tuple[Moment, Chosen]]] = set()
         self.best = failing
 
     def shrink(self) -> Outcome:
-        """Try simpler runs until none of those that are tried fails any more."""
-        while any(self._accepts(candidate) for candidate in self._candidates()) and self._left:
+        """The simplest run that was found."""
+        while self._left and any(self._accepts(candidate) for candidate in self._candidates()):
             pass
         return self.best
 
-    def _candidates(self) -> Iterator[list[int]]:
-        """Runs that may be simpler than the best one, boldest first."""
-        values = values_of(self.best)
-        yield []
-        size = len(values) // 2
-        while size:
-            for start in range(0, len(values), size):
-                if any(values[start : start + size]):
-                    yield values[:start] + [0] * len(values[start : start + size]) + values[start + size :]
-            size //= 2
-        odd = [index for index, value in enumerate(values) if value]
-        for index in odd[:-1]:  # without it there may be fewer choices before the next
-            for width in range(1, LONGEST_SHIFT):
-                yield values[:index] + values[index + width :]
-        for index in odd:
-            for width in (16, 4, 1):
-                if index >= width:
-                    yield values[: index - width] + values[index:]  # the same, but earlier
-        for index in odd:
-            if values[index] > 1:
-                yield [*values[:index], values[index] // 2, *values[index + 1 :]]
-                yield [*values[:index], values[index] - 1, *values[index + 1 :]]
+    def _candidates(self) -> Iterator[dict[Moment, Chosen]]:
+        """Runs that may be simpler than the best one, by their choices, boldest first."""
+        reader = Reader(ReplayingChooser(values_of(self.best)))
+        run_once(self._case, reader)
+        chosen = reader.chosen
+        yield {}
+        yield from _without_blocks(chosen)
+        yield from (_without(chosen, *pair) for pair in itertools.combinations(chosen, 2))
+        for moment, value in chosen.items():
+            if isinstance(value, int):
+                yield from ({**chosen, moment: lower} for lower in range(1, value))
+        for moment in chosen:
+            yield from _moved(_without(chosen, moment), moment, chosen[moment], reader.possible)
+        for moment, other in itertools.permutations(chosen, 2):  # one goes, and another moves
+            yield from _moved(_without(chosen, moment, other), other, chosen[other], reader.possible)
+        for pair in itertools.combinations((moment for moment in chosen if moment.stream == SCHEDULE), 2):
+            yield from _with_one_more(_without(chosen, *pair), SCHEDULE, reader.possible)
 
-    def _accepts(self, candidate: list[int]) -> bool:
-        key = tuple(candidate)
+    def _accepts(self, candidate: dict[Moment, Chosen]) -> bool:
+        key = frozenset(candidate.items())
         if key in self._seen or not self._left:
             return False
         self._seen.add(key)
         self._left -= 1
-        outcome = run_once(self._case, ReplayingChooser(candidate))
+        outcome = run_once(self._case, AtMoments(candidate))
         if not _fails_alike(outcome, self.best) or _size(outcome) >= _size(self.best):
             return False
         self.best = outcome
         return True
+
+
+def _without(chosen: Mapping[Moment, Chosen], *moments: Moment) -> dict[Moment, Chosen]:
+    return {moment: value for moment, value in chosen.items() if moment not in moments}
+
+
+def _without_blocks(chosen: Mapping[Moment, Chosen]) -> Iterator[dict[Moment, Chosen]]:
+    """Half of the choices are left out, then quarters, at last each one."""
+    items = list(chosen.items())
+    size = len(items) // 2
+    while size:
+        for start in range(0, len(items), size):
+            yield dict(items[:start] + items[start + size :])
+        size //= 2
+
+
+def _moved(
+    others: dict[Moment, Chosen], moment: Moment, value: Chosen, possible: Mapping[Moment, Sequence[Chosen]]
+) -> Iterator[dict[Moment, Chosen]]:
+    """The others, and a choice at every other moment where it was possible."""
+    for at, values in possible.items():
+        if at.stream == moment.stream and at != moment and at not in others and value in values:
+            yield {**others, at: value}
+
+
+def _with_one_more(
+    others: dict[Moment, Chosen], stream: str, possible: Mapping[Moment, Sequence[Chosen]]
+) -> Iterator[dict[Moment, Chosen]]:
+    """The others, and any one choice of a stream."""
+    for at, values in possible.items():
+        if at.stream == stream and at not in others:
+            yield from ({**others, at: value} for value in values)
 
 
 def _fails_alike(outcome: Outcome, other: Outcome) -> bool:

@@ -63,4 +63,12 @@ class Injector:
         """Where a program stands, as far as a search may want to strike it there again: how many messages it holds."""
         connections = (stream.connection for stream in self._broker.open_streams() if stream.owner == task.name)
         channels = (channel for each in connections if each is not None for channel in each.channels.values())
-        return f"{task.name} holds {sum(len(channel.unacked) for channel in channels)}"
+        return f"{task.name}{_HOLDS}{sum(len(channel.unacked) for channel in channels)}"
+
+
+_HOLDS = " holds "
+
+
+def task_at(place: str) -> str:
+    """The task of a place, as a choice whether something goes wrong names it."""
+    return place.rpartition(_HOLDS)[0]
