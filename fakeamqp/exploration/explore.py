@@ -14,7 +14,8 @@ from typing import Any
 from fakeamqp.broker import Broker
 from fakeamqp.exploration import settings
 from fakeamqp.exploration.determinism import NotRepeatable, assert_hashes_do_not_matter
-from fakeamqp.exploration.parallel import outcomes, quiet
+from fakeamqp.exploration.parallel import outcomes
+from fakeamqp.exploration.quiet import last_lines_logged, quiet
 from fakeamqp.exploration.replaying import begin_exploration, how_to_replay
 from fakeamqp.exploration.runs import Case, Failure, Outcome, run_once
 from fakeamqp.exploration.searches import QUIET, Start, search_named
@@ -274,7 +275,8 @@ def _assert_fits(token: str, told: Token, outcome: Outcome) -> None:
 
 def _counterexample(case: Case, failing: Outcome, runs: int) -> Counterexample:
     values = values_of(failing)
-    outcome = run_once(case, ReplayingChooser(values), is_traced=True)
+    with last_lines_logged():
+        outcome = run_once(case, ReplayingChooser(values), is_traced=True)
     if outcome.failure is None:
         raise NotRepeatable(
             "a run failed, and passed when it was made again with the same choices; "

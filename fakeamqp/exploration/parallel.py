@@ -5,22 +5,20 @@ Runs are sent in parts that take about as long as PART_SECONDS, several at a tim
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import logging
 import os
 import pickle
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import NamedTuple
 
 from fakeamqp.exploration.determinism import run_repeatably
+from fakeamqp.exploration.quiet import quiet
 from fakeamqp.exploration.runs import Case, Outcome, run_once
 from fakeamqp.exploration.searches import Search, Start
-from fakeamqp.simulation import replacing
 from fakeamqp.spec.errors import Misuse
 
 PART_SECONDS = 0.1
@@ -130,18 +128,3 @@ def _refuse_what_cannot_be_sent(case: Case, executor: Executor) -> None:
             f"scenario and invariant cannot be sent to another process ({error}); define them, and the classes of what "
             "they hold, at the top level of a module"
         ) from None
-
-
-@contextlib.contextmanager
-def quiet(*, patch_time: bool) -> Iterator[None]:
-    """Nothing is logged in runs that nobody looks at; the one that is shown, a counterexample, logs again.
-
-    What stands in for clocks, locks and threads is kept in place from run to run.
-    """
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with replacing.hold(patch_time=patch_time):
-            yield
-    finally:
-        logging.disable(before)

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
 from fakeamqp.broker import Broker
-from fakeamqp.exploration.parallel import quiet
+from fakeamqp.exploration.quiet import quiet
 from fakeamqp.exploration.runs import SYNC_INTERVAL_SECONDS
 from fakeamqp.exploration.story import tell_events
 from fakeamqp.simulation.chance import UNIMPORTANT, SeededChooser

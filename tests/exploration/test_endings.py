@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -484,3 +485,26 @@ def test_long_lines_are_wrapped() -> None:
     assert len(lines) > 5
     assert max(map(len, lines)) <= 120
     assert all(line.startswith(" " * 18) and line[18] != " " for line in lines[1:])
+
+
+# -- what is logged --------------------------------------------------------------------------------------------------
+
+
+def chatter(broker: Broker, count: int) -> None:
+    """A program that logs, and fails."""
+
+    def program() -> None:
+        for number in range(count):
+            logging.getLogger("shop").warning("order %d", number)
+        raise ValueError("no")
+
+    broker.spawn(program)
+
+
+@pytest.mark.parametrize(("count", "left_out"), [(50, 0), (5000, 4900)])
+def test_of_a_long_log_the_last_lines_are_kept(caplog: pytest.LogCaptureFixture, count: int, left_out: int) -> None:
+    with pytest.raises(Counterexample):
+        explore(lambda broker: chatter(broker, count), runs=1, progress=False)
+    told = [record.getMessage() for record in caplog.records]
+    notice = [f"{left_out} lines of this run's log are left out"] if left_out else []
+    assert told == [*notice, *(f"order {number}" for number in range(left_out, count))]
