@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import os
 import pickle
@@ -10,7 +9,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fakeamqp.exploration.runs import Case, Outcome, run_once
 from fakeamqp.exploration.searches import Start
@@ -55,12 +54,14 @@ def run_repeatably(case: Case, start: Start) -> Outcome:
 def assert_hashes_do_not_matter(case: Case, start: Start) -> None:
     """Make a run in other interpreters. Raises NotRepeatable if one differs; warns where it cannot be sent there."""
     run_repeatably(case, start)  # what differs even here is no matter of hashes
+    import cloudpickle  # here, as few ask for this
+
     try:
-        question = pickle.dumps((sys.path, _pickled((case, start))))
+        question = pickle.dumps((sys.path, cloudpickle.dumps((case, start))))
     except Exception as error:
         warnings.warn(
             f"check_determinism: the scenario cannot be sent to other interpreters ({error}), so the order of a set of "
-            "strings is not checked; define it at the top level of a module, or install cloudpickle",
+            "strings is not checked",
             stacklevel=3,
         )
         return
@@ -87,14 +88,6 @@ LEFT_BEHIND = (
     "The second was made by a new interpreter: here something decides that the runs and tests before have left behind, "
     "such as a variable of a module"
 )
-
-
-def _pickled(thing: Any) -> bytes:
-    try:
-        return pickle.dumps(thing)
-    except Exception:
-        cloudpickle = sys.modules.get("cloudpickle") or importlib.import_module("cloudpickle")
-        return bytes(cloudpickle.dumps(thing))
 
 
 def _suspects(readings: list[Reading], number: int) -> str:

@@ -45,7 +45,7 @@ def last_lines_logged() -> Iterator[None]:
     try:
         yield
     finally:
-        logging.Logger.callHandlers = real  # type: ignore[method-assign, assignment]
+        logging.Logger.callHandlers = real  # type: ignore[method-assign]
         if count > len(kept):
             logging.getLogger("fakeamqp").warning("%d lines of this run's log are left out", count - len(kept))
         for logger, record in kept:
