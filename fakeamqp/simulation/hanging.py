@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fakeamqp.simulation.lock_waiting import LOCK, LockWaiter, held_by
 from fakeamqp.simulation.program_code import PIKA, is_of_program, is_of_python
+from fakeamqp.simulation.waiters import LOCK, LockWaiter, held_by
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.scheduler import Scheduler

@@ -11,10 +11,11 @@ import _threading_local
 import queue
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fakeamqp.simulation.lock_waiting import LOCK, NOTIFICATION, LockWaiter
 from fakeamqp.simulation.presence import scheduler_here
+from fakeamqp.simulation.waiters import LOCK, NOTIFICATION, LockWaiter
 from fakeamqp.simulation.waiting import others_may_act
 
 if TYPE_CHECKING:
@@ -31,7 +32,22 @@ def _runner() -> Any:
     return scheduler.current
 
 
-class Lock:
+class _Lock:
+    """What is held in a `with` block."""
+
+    __slots__ = ()
+    acquire: Callable[[], bool]
+    release: Callable[[], None]
+
+    def __enter__(self) -> bool:
+        __tracebackhide__ = True
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class Lock(_Lock):
     """`threading.Lock`."""
 
     __slots__ = ("__weakref__", "_real", "holder")
@@ -56,7 +72,8 @@ class Lock:
         if timeout < 0 and timeout != FOR_EVER:
             raise ValueError("timeout value must be a non-negative number")
         is_notified = _is_called_by(threading.Condition.wait)
-        waiter = LockWaiter(self, scheduler, timeout, NOTIFICATION if is_notified else LOCK)
+        seconds = None if timeout == FOR_EVER else timeout
+        waiter = LockWaiter(self, scheduler, seconds, NOTIFICATION if is_notified else LOCK)
         while not self._real.acquire(False):
             if waiter.is_too_late():
                 return False
@@ -81,13 +98,6 @@ class Lock:
         """Whether somebody holds it."""
         return bool(self._real.locked())
 
-    def __enter__(self) -> bool:
-        __tracebackhide__ = True
-        return self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
     def __repr__(self) -> str:
         return f"<{'locked' if self.locked() else 'unlocked'} {type(self).__name__} at {id(self):#x}>"
 
@@ -101,7 +111,7 @@ def _is_called_by(function: Any) -> bool:
     return sys._getframe(3).f_code is function.__code__
 
 
-class RLock:
+class RLock(_Lock):
     """`threading.RLock`."""
 
     __slots__ = ("__weakref__", "_block", "_count", "_owner")
@@ -135,13 +145,6 @@ class RLock:
     def locked(self) -> bool:
         """Whether somebody holds it."""
         return self._block.locked()
-
-    def __enter__(self) -> bool:
-        __tracebackhide__ = True
-        return self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
 
     def __repr__(self) -> str:
         state = f"{'locked' if self.locked() else 'unlocked'} {type(self).__name__}, count={self._count}"

@@ -13,7 +13,7 @@ import greenlet
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.events import THE_TEST
 from fakeamqp.simulation.program_code import Program
-from fakeamqp.simulation.task_threads import IDENTITIES, JoinWaiter, idle_threads_end
+from fakeamqp.simulation.task_threads import IDENTITIES, idle_threads_end
 from fakeamqp.simulation.tasks import (
     RESTART_AFTER_SECONDS,
     Ending,
@@ -25,6 +25,7 @@ from fakeamqp.simulation.tasks import (
     TaskThread,
 )
 from fakeamqp.simulation.trace import TASK
+from fakeamqp.simulation.waiters import JoinWaiter
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:

@@ -19,14 +19,13 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
-from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.locks import Lock
 from fakeamqp.simulation.presence import is_searching, real_threads, scheduler_here
+from fakeamqp.simulation.waiters import JoinWaiter
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.processes import Processes
-    from fakeamqp.simulation.tasks import Seat, Task, TaskThread
+    from fakeamqp.simulation.tasks import Task, TaskThread
 
 IDENTITIES = 1 << 40
 """Where the identities of tasks' threads begin: no real thread has such."""
@@ -40,38 +39,6 @@ _REAL_CURRENT_THREAD = threading.current_thread
 _REAL_GET_IDENT = threading.get_ident
 _REAL_ENUMERATE = threading.enumerate
 _REAL_SIMPLE_QUEUE = queue.SimpleQueue
-
-
-class JoinWaiter:
-    """A waiter for the ends of threads, at most until a time."""
-
-    def __init__(self, scheduler: Processes, seats: list[TaskThread], seconds: float | None = None) -> None:
-        self._scheduler = scheduler
-        self._seats = seats
-        now_us = scheduler.broker.clock.now_us
-        self._until_us = None if seconds is None else now_us + to_us(max(0.0, seconds))
-
-    @property
-    def blockers(self) -> list[Seat]:
-        """The threads that are to end, if it waits for nothing else."""
-        return [] if self._until_us is not None else [seat for seat in self._seats if seat.is_alive]
-
-    def next_deadline(self) -> int | None:
-        """When it gives up."""
-        return self._until_us
-
-    def has_work(self) -> bool:
-        """Whether it gives up some time: then its program goes on."""
-        return self._until_us is not None
-
-    def is_ready(self) -> bool:
-        """Whether they have ended, or it is time to give up."""
-        is_too_late = self._until_us is not None and self._scheduler.broker.clock.now_us >= self._until_us
-        return is_too_late or not any(seat.is_alive for seat in self._seats)
-
-    def explain(self) -> str:
-        """In words."""
-        return f"waits for the end of {', '.join(seat.name for seat in self._seats if seat.is_alive)}"
 
 
 class _InTask(threading.Thread):
