@@ -14,6 +14,7 @@ import functools
 import multiprocessing.process
 import queue
 import re
+import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +74,7 @@ def _in_task_class(cls: Any) -> type[Any]:
 def _start(thread: Any) -> None:
     """`threading.Thread.start`."""
     scheduler = scheduler_here()
-    process = None if scheduler is None else scheduler.current.process
+    process = _process_here()
     if scheduler is None or process is None:
         with real_threads():
             _REAL_START(thread)
@@ -88,6 +89,15 @@ def _start(thread: Any) -> None:
     thread._ident = thread._seat.identity
     thread._started.set()
     scheduler.give_way(None)
+
+
+def _process_here() -> Task | None:
+    """The task whose thread would be started here, unless asyncio's event loop runs: that waits for real threads."""
+    scheduler = scheduler_here()
+    asyncio = sys.modules.get("asyncio")
+    if scheduler is None or (asyncio is not None and asyncio._get_running_loop() is not None):
+        return None
+    return scheduler.current.process
 
 
 def _counted(process: Task, kind: str, number: str) -> str:
@@ -147,8 +157,7 @@ def _whose_locals() -> Any:
 
 def _submit(executor: Any, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """`ThreadPoolExecutor.submit`."""
-    scheduler = scheduler_here()
-    process = None if scheduler is None else scheduler.current.process
+    process = _process_here()
     if process is not None:
         _prepare(executor)
         process.executors[executor] = None
@@ -195,8 +204,7 @@ class _Threads(dict[Any, None]):
 
 def _refuse_process(process: Any) -> None:
     """`multiprocessing.Process.start`."""
-    scheduler = scheduler_here()
-    if scheduler is not None and scheduler.current.process is not None:
+    if _process_here() is not None:
         raise Misuse(
             "a task cannot start another process (multiprocessing): it would not reach this broker. Run what it is to "
             "do as a task of its own (broker.spawn) or in a thread"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import multiprocessing
 import threading
@@ -394,6 +395,15 @@ def test_a_thread_of_the_test_is_a_real_one(broker: Broker) -> None:
     thread.join()
     broker.run()
     assert seen != [threading.get_ident()]
+
+
+def test_an_event_loop_in_a_task_has_real_threads(broker: Broker) -> None:
+    async def work() -> int:
+        return await asyncio.to_thread(threading.get_ident)
+
+    task = broker.spawn(lambda: asyncio.run(work()), name="program")
+    broker.run()
+    assert task.result != threading.get_ident()
 
 
 # -- executors -------------------------------------------------------------------------------------------------------
