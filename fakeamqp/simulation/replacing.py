@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from fakeamqp.simulation import adoption, databases, locks, presence, task_threads, virtual_time
+from fakeamqp.simulation import adoption, databases, last_words, locks, presence, task_threads, virtual_time
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
@@ -67,7 +67,9 @@ class Group:
 
 
 _clocks = Group(virtual_time.FUNCTIONS, virtual_time.METHODS)
-_threads = Group((*locks.FUNCTIONS, *task_threads.FUNCTIONS, *databases.FUNCTIONS), task_threads.METHODS)
+_threads = Group(
+    (*locks.FUNCTIONS, *task_threads.FUNCTIONS, *databases.FUNCTIONS), (*task_threads.METHODS, *last_words.METHODS)
+)
 
 
 @contextlib.contextmanager

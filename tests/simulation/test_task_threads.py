@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import multiprocessing
 import threading
 import time
@@ -469,6 +470,23 @@ def test_an_executor_of_the_module_outlives_a_killed_process(broker: Broker) -> 
     task.restart()
     broker.run()
     assert results == [3]
+
+
+@pytest.mark.parametrize("by", ["the test", "its thread"])
+def test_what_dies_logs_nothing(broker: Broker, caplog: pytest.LogCaptureFixture, by: str) -> None:
+    def program() -> None:
+        logging.getLogger("program").warning("alive")
+        try:
+            EXECUTOR_OF_MODULE.submit(rest, 100)
+            EXECUTOR_OF_MODULE.submit(lambda: (time.sleep(1), by == "the test" or task.kill())).result()
+            time.sleep(100)
+        finally:
+            logging.getLogger("program").warning("a killed process says nothing")
+
+    task = broker.spawn(program)
+    broker.run(seconds=2)
+    task.kill()
+    assert [record.getMessage() for record in caplog.records] == ["alive"]
 
 
 def test_an_executor_with_real_threads_is_refused(broker: Broker) -> None:
