@@ -111,13 +111,8 @@ def _utcnow(cls: Any, seconds: float) -> Any:
     return cls.fromtimestamp(seconds, datetime.timezone.utc).replace(tzinfo=None)
 
 
-def _today(cls: Any, seconds: float) -> Any:
-    return cls.fromtimestamp(seconds)
-
-
 METHODS = (
     _dated(datetime.datetime, "now", _now),
     _dated(datetime.datetime, "utcnow", _utcnow),
-    _dated(datetime.date, "today", _today),  # datetime.today is the same one
 )
-"""The class, the name, and ours."""
+"""The class, the name, and ours. date.today and datetime.today ask time.time."""

@@ -90,18 +90,36 @@ def test_a_lock_of_an_object_gives_way(broker: Broker, attribute: str) -> None:
     take_turns(broker, lambda: getattr(shop, attribute))
 
 
-def test_locks_in_lists_dictionaries_slots_and_arguments_give_way(broker: Broker) -> None:
-    slotted, listed, named = Slotted(), [threading.Lock()], {"lock": threading.Lock()}
+class Place:
+    """Where a lock is, and how to get it from there."""
+
+    def __init__(self, place: Any, get: Callable[[Any], Any]) -> None:
+        self.place = place
+        self.get = get
+
+
+PLACES: dict[str, Callable[[], Place]] = {
+    "slots": lambda: Place(Slotted(), lambda slotted: slotted.lock),
+    "list": lambda: Place([threading.Lock()], lambda listed: listed[0]),
+    "dictionary": lambda: Place({"lock": threading.Lock()}, lambda named: named["lock"]),
+    "tuple of lists": lambda: Place(([threading.Lock()],), lambda nested: nested[0][0]),
+    "argument": lambda: Place(threading.Lock(), lambda lock: lock),
+}
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_locks_are_found_wherever_they_are(broker: Broker, kind: str) -> None:
+    found = PLACES[kind]()
     steps: list[str] = []
 
-    def program(name: str, lock: Any) -> None:
-        with lock, slotted.lock, listed[0], named["lock"]:
+    def program(name: str, place: Any) -> None:
+        with found.get(place):
             steps.append(f"{name} is in")
             ask()
             steps.append(f"{name} is out")
 
     for name in ("a", "b"):
-        broker.spawn(program, name, LOCK_OF_MODULE, name=name)
+        broker.spawn(program, name, found.place, name=name)
     broker.run()
     assert [step.split()[2] for step in steps] == ["in", "out", "in", "out"]
 
@@ -369,8 +387,11 @@ def test_a_killed_program_gives_its_locks_back(broker: Broker) -> None:
     assert got == [2]
 
 
-def test_one_that_dies_while_it_waits_does_not_give_back_what_it_never_had(broker: Broker) -> None:
-    condition, held = threading.Condition(), []
+@pytest.mark.parametrize("make", [threading.Lock, threading.RLock])
+def test_one_that_dies_while_it_waits_does_not_give_back_what_it_never_had(
+    broker: Broker, make: Callable[[], Any]
+) -> None:
+    condition, held = threading.Condition(make()), []
 
     def want() -> None:
         with condition:

@@ -131,6 +131,22 @@ def test_the_order_of_threads_is_drawn() -> None:
     assert len(orders) > 3
 
 
+def test_a_thread_may_be_first_even_before_start_returns() -> None:
+    orders = set()
+    for seed in range(20):
+        with Broker(seed=seed) as broker:
+            seen: list[str] = []
+
+            def program(seen: list[str] = seen) -> None:
+                threading.Thread(target=seen.append, args=("thread",)).start()
+                seen.append("program")
+
+            broker.spawn(program)
+            broker.run()
+            orders.add(tuple(seen))
+    assert orders == {("thread", "program"), ("program", "thread")}
+
+
 # -- lives and ends --------------------------------------------------------------------------------------------------
 
 

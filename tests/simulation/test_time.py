@@ -328,6 +328,8 @@ CLOCKS: dict[str, Callable[[], float]] = {
 @pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
 def test_every_clock_of_a_task_is_the_virtual_one(broker: Broker, clock: Callable[[], float]) -> None:
     read: list[float] = []
+    for _ in range(20):  # the interpreter remembers where it has found a function
+        clock()
 
     def look() -> None:
         for _ in range(2):
@@ -379,12 +381,12 @@ def test_classes_made_of_datetime_read_the_virtual_clock(broker: Broker) -> None
 
 
 def test_clocks_are_real_afterwards() -> None:
-    before = vars(datetime.datetime)["now"], vars(datetime.date)["today"]
+    before = vars(datetime.datetime)["now"]
     with Broker() as broker:
         broker.spawn(time.sleep, 1)
-        assert vars(datetime.datetime)["now"] is not before[0]
+        assert vars(datetime.datetime)["now"] is not before
         broker.run()
-    assert (vars(datetime.datetime)["now"], vars(datetime.date)["today"]) == before
+    assert vars(datetime.datetime)["now"] is before
     assert abs(datetime.datetime.now().timestamp() - time.time()) < 60
 
 
