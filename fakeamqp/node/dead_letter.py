@@ -128,17 +128,34 @@ def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: 
         is_sorted = not node.profile.keeps_own_deaths
         again = same[0].replace(count=same[0].count + 1, is_sorted=is_sorted)
         return (again, *others)
+    keeps_own = node.profile.keeps_own_deaths
+    blind_keys = _blind_keys(message, known) if keeps_own else ()
     death = Death(
         queue.name,
         reason,
         1,
         date_s(node.now_us),
         message.exchange,
-        (message.routing_key, *message.cc()),
+        _told_keys(message, blind_keys) if keeps_own else (message.routing_key, *message.cc()),
         message.properties.expiration,
-        is_sorted=bool(known) and not node.profile.keeps_own_deaths,
+        blind_keys,
+        is_sorted=bool(known) and not keeps_own,
     )
     return (death, *others)
+
+
+def _blind_keys(message: Message, known: tuple[Death, ...]) -> tuple[str, ...]:
+    """What BCC named: behind CC among the further keys, until a dead letter gets a key of its own."""
+    return known[0].blind_keys if known else message.further_keys[len(message.cc()) :]
+
+
+def _told_keys(message: Message, blind_keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys that a message was published with, the last time, without those of BCC (mc.erl; observed)."""
+    keys = [message.routing_key, *message.further_keys]
+    for key in blind_keys:
+        if key in keys:
+            keys.remove(key)
+    return tuple(keys)
 
 
 def _death_headers(deaths: tuple[Death, ...], profile: Profile, *, is_first: bool) -> Table:

@@ -122,7 +122,7 @@ def unbind_exchange(node: Node, channel: Channel, method: ExchangeUnbind) -> Non
 
 def _queue_and_key(channel: Channel, queue: str, routing_key: str) -> tuple[str, str]:
     # An empty queue name is the queue declared last, and with an empty key as well the key is its name too.
-    meant = queue_meant(channel, queue)
+    meant = stripped(queue_meant(channel, queue))
     return meant, meant if not queue and not routing_key else routing_key
 
 

@@ -25,6 +25,8 @@ class Death(Record, frozen=True):
     exchange: str
     routing_keys: tuple[str, ...]
     original_expiration: str | None
+    blind_keys: tuple[str, ...] = ()
+    """What the publisher's BCC named; told to nobody, but later deaths of the message leave these keys out."""
     is_sorted: bool = False
     """Whether the entry's fields are written in alphabetical order; 3.10 does so with all but the first."""
 

@@ -15,9 +15,12 @@ def stripped(name: str) -> str:
 
 
 def queue_meant(channel: Channel, name: str) -> str:
-    """The queue that a method means: an empty name is the one declared last; raises 404 if there was none."""
+    """The queue that a method means: an empty name is the one declared last; raises 404 if there was none.
+
+    basic.consume, basic.get and queue.purge take the name as it is; other methods strip it (observed).
+    """
     if name:
-        return stripped(name)
+        return name
     if not channel.last_queue:
         raise not_found("no previously declared queue")
     return channel.last_queue

@@ -170,7 +170,7 @@ def purge(node: Node, channel: Channel, method: QueuePurge) -> None:
 
 def delete(node: Node, channel: Channel, method: QueueDelete) -> None:
     """queue.delete; deleting what does not exist succeeds."""
-    name = queue_meant(channel, method.queue)
+    name = stripped(queue_meant(channel, method.queue))
     check_queue(node, channel, "configure", name)
     queue = channel.vhost.queues.get(name)
     if queue is not None:

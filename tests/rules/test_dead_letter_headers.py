@@ -133,6 +133,53 @@ def test_the_routing_keys_name_cc_but_not_bcc(channel: BlockingChannel, key: str
     assert headers["x-death"][0]["routing-keys"] == ["orders", "copy", "other"]
 
 
+CC_AND_BCC = {"CC": ["copy"], "BCC": ["blind"]}
+
+
+def test_the_second_death_names_the_new_key_alone(channel: BlockingChannel) -> None:
+    headers = walk(channel, "orders", "retries", headers=CC_AND_BCC).headers
+    assert [death["routing-keys"] for death in headers["x-death"]] == [["retries"], ["orders", "copy"]]
+
+
+def test_where_the_old_keys_are_kept_the_second_death_names_them_again(channel: BlockingChannel) -> None:
+    channel.queue_declare("dead")
+    channel.exchange_declare("again", "fanout")
+    channel.queue_bind("dead", "again")
+    declare(channel, "retries", dead_letter_exchange="again")
+    channel.queue_bind("retries", "amq.fanout")
+    declare(channel, "orders", dead_letter_exchange="amq.fanout")
+    publish(channel, "orders", b"order", headers=CC_AND_BCC)
+    for queue in ("orders", "retries"):
+        wait_until_ready(channel, queue, 1)
+        reject(channel, queue)
+    headers = wait_for_message(channel, "dead")[1].headers
+    assert [death["routing-keys"] for death in headers["x-death"]] == [["orders", "copy"], ["orders", "copy"]]
+
+
+@pytest.mark.parametrize(
+    ("bcc", "told"),
+    [
+        ("retries", {"3.10": [["retries"], ["orders", "copy"]], "4.0": [[], ["orders", "copy"]]}),
+        ("orders", {"3.10": [["retries"], ["orders", "copy"]], "4.0": [["retries"], ["copy", "orders"]]}),
+        ("copy", {"3.10": [["retries"], ["orders", "copy"]], "4.0": [["retries"], ["orders", "copy"]]}),
+    ],
+)
+def test_a_key_that_bcc_names_as_well_is_left_out_once_in_4_0(
+    channel: BlockingChannel, version: str, bcc: str, told: dict[str, list[list[str]]]
+) -> None:
+    channel.queue_declare("dead")
+    declare(channel, "retries", dead_letter_exchange="", dead_letter_routing_key="dead")
+    declare(channel, "orders", dead_letter_exchange="", dead_letter_routing_key="retries")
+    channel.queue_bind("orders", "amq.direct", "orders")
+    properties = pika.BasicProperties(headers={"CC": ["copy"], "BCC": [bcc]})
+    channel.basic_publish("amq.direct", "orders", b"order", properties)
+    for queue in ("orders", "retries"):
+        wait_until_ready(channel, queue, 1)
+        reject(channel, queue)
+    headers = wait_for_message(channel, "dead")[1].headers
+    assert [death["routing-keys"] for death in headers["x-death"]] == told[version]
+
+
 def test_a_dead_letter_without_a_key_of_its_own_is_routed_by_cc_and_bcc_too(channel: BlockingChannel) -> None:
     declare(channel, "orders", dead_letter_exchange="amq.direct")
     for key in ("orders", "copy", "blind", "other"):

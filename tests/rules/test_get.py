@@ -208,3 +208,15 @@ def test_getting_on_a_closed_channel_is_refused_by_pika(channel: BlockingChannel
     channel.close()
     with pytest.raises(pika.exceptions.ChannelWrongStateError):
         channel.basic_get("orders")
+
+
+@pytest.mark.parametrize("method", ["basic.get", "basic.consume", "queue.purge"])
+def test_line_ends_are_not_removed_from_the_name(channel: BlockingChannel, vhost: str, method: str) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "basic.get": lambda: channel.basic_get("a\nb"),
+        "basic.consume": lambda: channel.basic_consume("a\nb", lambda *_: None),
+        "queue.purge": lambda: channel.queue_purge("a\nb"),
+    }
+    channel.queue_declare("ab")
+    with channel_closed(404, f"NOT_FOUND - no queue 'a\nb' in vhost '{vhost}'"):
+        calls[method]()
