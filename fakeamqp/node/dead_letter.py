@@ -126,7 +126,7 @@ def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: 
         others.reverse()  # observed: 3.10 turns the older ones round each time
     if same:
         is_sorted = not node.profile.keeps_own_deaths
-        again = same[0].replace(count=same[0].count + 1, is_sorted=is_sorted)
+        again = same[0].replace(count=same[0].count + 1, written=None, is_sorted=is_sorted)
         return (again, *others)
     keeps_own = node.profile.keeps_own_deaths
     blind_keys = _blind_keys(message, known) if keeps_own else ()
@@ -139,7 +139,7 @@ def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: 
         _told_keys(message, blind_keys) if keeps_own else (message.routing_key, *message.cc()),
         message.properties.expiration,
         blind_keys,
-        is_sorted=bool(known) and not keeps_own,
+        is_sorted=not keeps_own and isinstance((message.properties.headers or EMPTY_TABLE).get(X_DEATH), list),
     )
     return (death, *others)
 
@@ -178,6 +178,8 @@ def _summary(which: str, death: Death) -> Table:
 
 
 def _entry(death: Death, profile: Profile) -> Table:
+    if death.written is not None:
+        return death.written
     expiration = {} if death.original_expiration is None else {"original-expiration": death.original_expiration}
     entry: Table = {
         "count": LongLong(death.count),
@@ -200,14 +202,15 @@ def _deaths_in(headers: Table) -> tuple[Death, ...]:
 
 
 def _death_in(entry: dict[str, Any]) -> Death:
-    time = entry.get("time")
+    time, count = entry.get("time"), entry.get("count")
     return Death(
         queue=entry.get("queue", ""),
         reason=entry.get("reason", ""),
-        count=int(entry.get("count", 0)),
+        count=int(count) if isinstance(count, int) else 0,
         time_s=int(time.timestamp()) if isinstance(time, datetime.datetime) else 0,
         exchange=entry.get("exchange", ""),
         routing_keys=tuple(entry.get("routing-keys", ())),
         original_expiration=entry.get("original-expiration"),
+        written=entry,
         is_sorted=list(entry) == sorted(entry),
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.records import Record
-from fakeamqp.spec.tables import EMPTY_TABLE
+from fakeamqp.spec.tables import EMPTY_TABLE, Table
 
 if TYPE_CHECKING:
     from fakeamqp.node.queues import Queue
@@ -27,6 +27,8 @@ class Death(Record, frozen=True):
     original_expiration: str | None
     blind_keys: tuple[str, ...] = ()
     """What the publisher's BCC named; told to nobody, but later deaths of the message leave these keys out."""
+    written: Table | None = None
+    """The entry as a publisher has written it, in 3.10: it stays so until the message dies there again."""
     is_sorted: bool = False
     """Whether the entry's fields are written in alphabetical order; 3.10 does so with all but the first."""
 

@@ -54,6 +54,24 @@ def test_a_supplied_x_death_that_is_no_list_is_replaced(channel: BlockingChannel
     assert [(death["queue"], death["count"]) for death in deaths] == [("orders", 1)]
 
 
+@pytest.mark.parametrize(
+    "entry", [{}, {"queue": "other"}, {"queue": "other", "reason": "rejected", "count": "many"}, {"reason": 1}]
+)
+def test_a_supplied_death_is_kept_as_it_is_written_in_3_10(
+    channel: BlockingChannel, orders: str, version: str, entry: dict[str, Any]
+) -> None:
+    first, *others = dead_letter(channel, headers={"x-death": [entry]}).headers["x-death"]
+    assert (first["queue"], first["count"]) == ("orders", 1)
+    assert others == {"3.10": [entry], "4.0": []}[version]
+
+
+def test_behind_an_empty_supplied_x_death_the_fields_are_sorted_in_3_10(
+    channel: BlockingChannel, orders: str, version: str
+) -> None:
+    (death,) = dead_letter(channel, headers={"x-death": []}).headers["x-death"]
+    assert (list(death) == sorted(death)) == (version == "3.10")
+
+
 def test_a_supplied_first_death_is_replaced(channel: BlockingChannel, orders: str) -> None:
     headers = dead_letter(channel, headers={"x-first-death-queue": "mine", "x-first-death-reason": "mine"}).headers
     assert (headers["x-first-death-queue"], headers["x-first-death-reason"]) == ("orders", "rejected")
