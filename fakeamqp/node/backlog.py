@@ -208,6 +208,7 @@ class QuorumBacklog:
         entries = list(self)
         for part in (self._returned, self._high, self._normal):
             part.clear()
+        self._left = 0  # as after a purge (observed)
         return entries
 
     def check(self) -> None:

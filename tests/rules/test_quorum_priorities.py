@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from tests.rules._consuming import Consumer
+from tests.rules._consuming import Consumer, wait_until_ready
 from tests.rules._kinds import declare, drain, send
 from tests.rules._queues import ready
 
@@ -85,6 +85,19 @@ def test_every_message_that_leaves_is_counted(
     drain(channel, queue, before)
     send(channel, queue, *["0a"] * 2, *["9a"] * 3)
     assert levels(drain(channel, queue, 5)) == order
+
+
+@pytest.mark.only("4.0")
+@pytest.mark.parametrize("before", [1, 2, 3])
+@pytest.mark.parametrize("waiting", [0, 2])
+def test_after_a_purge_they_are_counted_anew(channel: BlockingChannel, queue: str, waiting: int, before: int) -> None:
+    send(channel, queue, *["0a"] * before)
+    drain(channel, queue, before)
+    send(channel, queue, *["0b"] * waiting)
+    wait_until_ready(channel, queue, waiting)
+    channel.queue_purge(queue)
+    send(channel, queue, *["0a"] * 2, *["9a"] * 3)
+    assert levels(drain(channel, queue, 5)) == "HHnHn"
 
 
 @pytest.mark.only("4.0")
