@@ -310,6 +310,8 @@ class Queue:
         before = len(effects)
         while self._is_too_long():
             effects.append(GiveUp(self.take(), "maxlen"))
+        if self.is_quorum:
+            effects[before:] = reversed(effects[before:])  # its dead letters come latest first (observed)
         return len(effects) > before
 
     def _turn_to_be_sent(self, effect: Effect) -> tuple[int, str]:

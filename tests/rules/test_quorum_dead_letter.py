@@ -185,3 +185,23 @@ def test_in_4_0_every_rejection_by_a_quorum_queue_is_shown_as_a_delivery(channel
         counts.append((properties.headers or {}).get("x-delivery-count"))
         channel.basic_reject(method.delivery_tag, requeue=False)
     assert counts == [None, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("sent", "dropped"), [(["1", "2", "3", "666666"], ["3", "2", "1"]), (["1", "2", "7777777"], ["7777777", "2", "1"])]
+)
+def test_what_one_message_pushes_out_comes_latest_first(
+    channel: BlockingChannel, sent: list[str], dropped: list[str]
+) -> None:
+    declare(channel, "orders", "quorum", max_length_bytes=6, dead_letter_exchange="", dead_letter_routing_key="grave")
+    publish(channel, "orders", *sent)
+    assert drain(channel, "grave", len(dropped)) == dropped
+    assert ready(channel, "orders") == len(sent) - len(dropped)
+
+
+def test_so_does_what_a_policy_pushes_out(channel: BlockingChannel, operator: Any, vhost: str) -> None:
+    declare(channel, "orders", "quorum", dead_letter_exchange="", dead_letter_routing_key="grave")
+    publish(channel, "orders", "1", "2", "3", "4")
+    wait_until_ready(channel, "orders", 4)
+    operator.set_policy("p", "^orders$", {"max-length": 1}, vhost)
+    assert drain(channel, "grave", 3) == ["3", "2", "1"]
