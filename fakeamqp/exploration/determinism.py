@@ -16,7 +16,7 @@ from fakeamqp.exploration.searches import Start
 from fakeamqp.exploration.unrepeatable import Reading, watched
 from fakeamqp.spec.errors import FakeamqpError
 
-HASH_SEEDS = ("1", "1", "2", "3", "4", "5", "6", "7", "8")
+HASH_SEEDS = ("1", "1", "2", "3", "4", "5", "6")
 """Values of PYTHONHASHSEED; with each an interpreter makes the run, with sets in another order. The first two agree."""
 PROGRAM = "from fakeamqp.exploration.determinism import answer; answer()"
 

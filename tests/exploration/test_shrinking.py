@@ -70,10 +70,9 @@ def all_are_booked(broker: Broker, state: tuple[set[str], set[str]]) -> None:
     assert not missing, f"never booked: {missing}"
 
 
-@pytest.mark.parametrize("seed", [0, 2])
-def test_a_bug_of_two_conditions_ends_as_three_choices(seed: int) -> None:
+def test_a_bug_of_two_conditions_ends_as_three_choices() -> None:
     with pytest.raises(Counterexample) as caught:
-        explore(payments, all_are_booked, runs=2000, seed=seed, faults=Faults(crash=1), progress=False)
+        explore(payments, all_are_booked, runs=2000, seed=0, faults=Faults(crash=1), progress=False)
     assert sum(1 for choice in caught.value.token.partition(":")[2].partition("+")[0].split(",") if choice) == 3
     with pytest.raises(Counterexample) as again:
         fakeamqp.replay(payments, all_are_booked, caught.value.token)
