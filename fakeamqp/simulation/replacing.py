@@ -25,8 +25,35 @@ INFRASTRUCTURE = frozenset(
 """Packages that measure and lock for themselves, and run no programs."""
 
 
+class _Modules:
+    """The namespaces of all modules that may be of programs, looked for again when there are others, or more names."""
+
+    def __init__(self) -> None:
+        self.namespaces: list[dict[str, Any]] = []
+        self.version = 0
+        """Changes with them."""
+        self._modules: list[Any] = []
+        self._size = 0
+
+    def look(self) -> int:
+        """See which there are; their version."""
+        modules = list(sys.modules.values())
+        if modules != self._modules or sum(map(len, self.namespaces)) != self._size:
+            self.namespaces = [
+                module.__dict__
+                for name, module in tuple(sys.modules.items())
+                if hasattr(module, "__dict__") and name.partition(".")[0] not in INFRASTRUCTURE
+            ]
+            self._modules = modules
+            self._size = sum(map(len, self.namespaces))
+            self.version += 1
+        return self.version
+
+
 class Group:
     """Replacements that come and go together."""
+
+    _modules = _Modules()
 
     def __init__(self, functions: Iterable[tuple[str, Any, Any]], methods: Iterable[tuple[Any, str, Any]]) -> None:
         self._functions: dict[str, list[tuple[Any, Any]]] = {}
@@ -35,10 +62,12 @@ class Group:
             self._functions.setdefault(name, []).append((real, ours))
         self._methods = tuple(methods)
         """The class, the name, and ours."""
-        self._undo = contextlib.ExitStack()
-        self._present: dict[tuple[str, int], tuple[int, tuple[str, ...]]] = {}
-        """Which of the names a module has, by its name and identity, and how many it had then; to look there again
-        takes a tenth of the time."""
+        self._version = 0
+        self._candidates: list[tuple[dict[str, Any], str]] = []
+        """Where one of the names stands, in this version of the modules, whatever it stands for."""
+        self._replaced: list[tuple[dict[str, Any], str, Any]] = []
+        """Where ours stand, and in the place of what."""
+        self._replaced_methods: list[tuple[Any, str, Any]] = []
         self._users = 0
         """For how many brokers and searches they are in place."""
 
@@ -47,31 +76,36 @@ class Group:
         self._users += 1
         if self._users > 1:
             return
-        for module, namespace in _namespaces():
-            for name in self._names_in(module, namespace):
-                found = namespace.get(name)
-                for real, ours in self._functions[name]:
-                    if found is real:
-                        namespace[name] = ours
-                        self._undo.callback(namespace.__setitem__, name, real)
+        for namespace, name in self._places():
+            found = namespace.get(name)
+            for real, ours in self._functions[name]:
+                if found is real:
+                    namespace[name] = ours
+                    self._replaced.append((namespace, name, real))
         for owner, name, method in self._methods:
-            self._undo.callback(_set_method, owner, name, vars(owner)[name])
+            self._replaced_methods.append((owner, name, vars(owner)[name]))
             _set_method(owner, name, method)
 
-    def _names_in(self, module: str, namespace: dict[str, Any]) -> tuple[str, ...]:
-        """The names that may stand for what is replaced; whether they do is to be seen each time."""
-        key = (module, id(namespace))
-        size, names = self._present.get(key, (-1, ()))
-        if size != len(namespace):
-            names = tuple(self._functions.keys() & namespace.keys())
-            self._present[key] = (len(namespace), names)
-        return names
+    def _places(self) -> list[tuple[dict[str, Any], str]]:
+        version = self._modules.look()
+        if version != self._version:
+            self._version = version
+            names = self._functions.keys()
+            self._candidates = [
+                (namespace, name) for namespace in self._modules.namespaces for name in names & namespace.keys()
+            ]
+        return self._candidates
 
     def put_back(self) -> None:
         """Once for each time that they were put in place; the last counts."""
         self._users -= 1
-        if not self._users:
-            self._undo.close()
+        if self._users:
+            return
+        while self._replaced_methods:
+            _set_method(*self._replaced_methods.pop())
+        while self._replaced:
+            namespace, name, real = self._replaced.pop()
+            namespace[name] = real
 
     @property
     def is_in_place(self) -> bool:
@@ -120,13 +154,6 @@ def uninstall(broker: SimulatedBroker) -> None:
         _give_back_locks()
         if broker.patches_time:
             _clocks.put_back()
-
-
-def _namespaces() -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, module in tuple(sys.modules.items()):
-        namespace = getattr(module, "__dict__", None)
-        if namespace is not None and name.partition(".")[0] not in INFRASTRUCTURE:
-            yield name, namespace
 
 
 def _set_method(owner: type, name: str, method: Any) -> None:
