@@ -8,8 +8,8 @@ from typing import Any
 import fakeamqp
 from benchmarks.program import BODY, Program
 from benchmarks.timing import Figure, at_most, interleaved, shown
-from fakeamqp.node.connections import Connection
 from fakeamqp.node.node import Node
+from fakeamqp.node.state.connection import Connection
 from fakeamqp.spec.methods import (
     BasicAck,
     BasicConsume,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fakeamqp.broker import Broker
     from fakeamqp.exploration.determinism import NotRepeatable
     from fakeamqp.exploration.explore import Counterexample, Exploration, explore, replay
-    from fakeamqp.node.topic import topic_matches
+    from fakeamqp.node.routing.topic import topic_matches
     from fakeamqp.simulation.faults import Fault, Faults
     from fakeamqp.simulation.tasks import Livelock, Task, TaskExited
     from fakeamqp.simulation.waiting import Deadlock
@@ -61,7 +61,7 @@ _HOMES = {
     "Misuse": "fakeamqp.spec.errors",
     "UnsupportedDefinitions": "fakeamqp.spec.errors",
     "UnsupportedFeature": "fakeamqp.spec.errors",
-    "topic_matches": "fakeamqp.node.topic",
+    "topic_matches": "fakeamqp.node.routing.topic",
 }
 
 

@@ -6,34 +6,36 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 
-from fakeamqp.node import consumer_timeout, erlang, events, firehose, sessions, settling
-from fakeamqp.node.access import Access
-from fakeamqp.node.alarms import is_held
-from fakeamqp.node.apply import APPLY, RETRACT, recover
-from fakeamqp.node.arguments import DELIVERY_COUNT
-from fakeamqp.node.channels import Channel
-from fakeamqp.node.confirms import Awaiting, release
-from fakeamqp.node.connections import Connection
-from fakeamqp.node.consumers import Consumer
-from fakeamqp.node.dead_letter import dead_letter
-from fakeamqp.node.dispatch import dispatch
-from fakeamqp.node.effects import Deliver, Discarded, Effect, Forget, GiveUp, SettledAtOnce, WakeAt
-from fakeamqp.node.exchange_registry import ExchangeTypes, Matching
-from fakeamqp.node.facts import Fact, GlobalParameterFact, key_of
-from fakeamqp.node.journal import Journal
-from fakeamqp.node.late_delivery import delay
-from fakeamqp.node.lifecycle import delete_queue, end_connection
-from fakeamqp.node.logs import Log
-from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
-from fakeamqp.node.plugin_exchanges import Choose
-from fakeamqp.node.policies import check_policies
-from fakeamqp.node.profile import Profile
-from fakeamqp.node.queues import Queue
-from fakeamqp.node.streams import stored
-from fakeamqp.node.survival import survives, survives_entry
-from fakeamqp.node.timers import Timer, Timers
-from fakeamqp.node.vhosts import VirtualHost
-from fakeamqp.node.watching import DELIVERED, FORGOTTEN, ClosingWatch, Watch
+from fakeamqp.node.messages.dead_letter import dead_letter
+from fakeamqp.node.messages.late_delivery import delay
+from fakeamqp.node.metadata.apply import APPLY, RETRACT, recover
+from fakeamqp.node.metadata.lifecycle import delete_queue, end_connection
+from fakeamqp.node.metadata.policies import check_policies
+from fakeamqp.node.metadata.survival import survives, survives_entry
+from fakeamqp.node.observers import event_exchange, firehose
+from fakeamqp.node.observers.watching import DELIVERED, FORGOTTEN, ClosingWatch, Watch
+from fakeamqp.node.queues.consumers import Consumer
+from fakeamqp.node.queues.effects import Deliver, Discarded, Effect, Forget, GiveUp, SettledAtOnce, WakeAt
+from fakeamqp.node.queues.log import Log
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.queues.streams import stored
+from fakeamqp.node.routing.plugin_exchanges import Choose
+from fakeamqp.node.routing.registry import ExchangeTypes, Matching
+from fakeamqp.node.sessions import consumer_timeout, handshake, settling
+from fakeamqp.node.sessions.alarms import is_held
+from fakeamqp.node.sessions.confirms import Awaiting, release
+from fakeamqp.node.sessions.dispatch import dispatch
+from fakeamqp.node.state.access import Access
+from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.state.connection import Connection
+from fakeamqp.node.state.journal import Journal
+from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
+from fakeamqp.node.state.timers import Timer, Timers
+from fakeamqp.node.state.vhost import VirtualHost
+from fakeamqp.node.words import erlang
+from fakeamqp.node.words.arguments import DELIVERY_COUNT
+from fakeamqp.node.words.facts import Fact, GlobalParameterFact, key_of
+from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import HardError
 from fakeamqp.spec.methods import BasicDeliver, EndOfStream, Method
 from fakeamqp.spec.properties import BasicProperties
@@ -104,7 +106,7 @@ class Node:
         connection = Connection(number)
         connection.heard_us = now_us
         self.connections[number] = connection
-        sessions.start(self, connection)
+        handshake.start(self, connection)
         return connection
 
     def handle(self, connection: Connection, channel_number: int, method: Method, now_us: int) -> None:
@@ -144,7 +146,7 @@ class Node:
     def force_close(self, connection: Connection, reason: str) -> None:
         """Close a connection by the operator's will."""
         if connection.is_running:
-            sessions.close_connection(self, connection, HardError(320, reason), None)
+            handshake.close_connection(self, connection, HardError(320, reason), None)
         else:
             end_connection(self, connection)
 
@@ -167,7 +169,7 @@ class Node:
         """Clients, but for those cut off, will have sent their heartbeats up to this time; so will the node."""
         for connection in self.connections.values():
             if connection not in cut_off:
-                sessions.skip_heartbeats(self, connection, until_us)
+                handshake.skip_heartbeats(self, connection, until_us)
 
     # -- turns --------------------------------------------------------------------------------------------------
 
@@ -231,7 +233,7 @@ class Node:
         elif type(effect) is SettledAtOnce:
             settling.settle_at_once(self, effect.consumer)
         else:
-            delete_queue(self, queue, by=events.INTERNAL)
+            delete_queue(self, queue, by=event_exchange.INTERNAL)
 
     def _wake(self, queue: Queue, at_us: int) -> None:
         def wake() -> None:
@@ -341,19 +343,19 @@ class Node:
 
     # -- the one door to what is true ----------------------------------------------------------------------------
 
-    def commit(self, fact: Fact, by: str = events.OPERATOR) -> None:
+    def commit(self, fact: Fact, by: str = event_exchange.OPERATOR) -> None:
         """A fact holds from now on: in memory, and in the journal if it survives. `by` is the user who wants it so."""
         before = self.journal.facts.get(key_of(fact))
         APPLY[type(fact)](self, fact)
         if survives(self, fact):
             self.journal.put(fact)
-        events.tell_of_commit(self, fact, before, by)
+        event_exchange.tell_of_commit(self, fact, before, by)
 
-    def retract(self, fact: Fact, by: str = events.OPERATOR) -> None:
+    def retract(self, fact: Fact, by: str = event_exchange.OPERATOR) -> None:
         """A fact holds no longer."""
         RETRACT[type(fact)](self, fact)
         self.journal.delete(fact)
-        events.tell_of_retraction(self, fact, by)
+        event_exchange.tell_of_retraction(self, fact, by)
 
     def commit_entry(self, entry: Entry) -> None:
         """A message is in a queue from now on."""

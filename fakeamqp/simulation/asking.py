@@ -6,11 +6,11 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fakeamqp.node import operator
-from fakeamqp.node.messages import Message
+from fakeamqp.node.messages.publishing import BCC, sender_selected_keys
 from fakeamqp.node.node import Node
-from fakeamqp.node.publishing import BCC, sender_selected_keys
-from fakeamqp.node.watching import DEAD_LETTERED, ROUTED
+from fakeamqp.node.observers.watching import DEAD_LETTERED, ROUTED
+from fakeamqp.node.operator import commands
+from fakeamqp.node.state.message import Message
 from fakeamqp.simulation.events import Event
 from fakeamqp.simulation.fates import shown_queues
 from fakeamqp.simulation.selection import Selection, as_body
@@ -55,7 +55,7 @@ class Questions:
         with self.lock:
             node = self._running_node("explain")
             message = _message(exchange, routing_key, properties, as_body(body) or b"")
-            return explain(node, operator.existing_vhost(node, vhost), message)
+            return explain(node, commands.existing_vhost(node, vhost), message)
 
     def explain_published(
         self, event: Event | None = None, *, body: bytes | str | None = None, message_id: str | None = None
@@ -77,7 +77,7 @@ class Questions:
             message = _message(found.exchange, found.routing_key, found.properties, found.body)
             details = found.details or (None if routed is None else routed.details)
             name = "/" if details is None else details["vhost"]
-            explanation = explain(node, operator.existing_vhost(node, name), message)
+            explanation = explain(node, commands.existing_vhost(node, name), message)
             went = [] if routed is None or routed.details is None else routed.details["queues"]
             if routed is None or set(went) == set(explanation.queues):
                 return explanation

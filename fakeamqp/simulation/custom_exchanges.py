@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
-from fakeamqp.node.bindings import Binding
-from fakeamqp.node.exchange_registry import Matching
-from fakeamqp.node.messages import Message
+from fakeamqp.node.routing.registry import Matching
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.words.bindings import Binding
 from fakeamqp.simulation.snapshots import BindingSnapshot, binding_snapshot, copied_properties
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.properties import BasicProperties

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import difflib
 
-from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.exchanges import Exchange
-from fakeamqp.node.messages import Message
 from fakeamqp.node.node import Node
-from fakeamqp.node.queues import Queue
-from fakeamqp.node.vhosts import VirtualHost
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.routing.exchanges import Exchange
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.state.vhost import VirtualHost
+from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.simulation.fates import shown_queues
 from fakeamqp.simulation.reasons import CHANCE_TYPES, exchange_type, reason
 from fakeamqp.simulation.snapshots import BindingSnapshot, binding_snapshot

@@ -9,13 +9,9 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from fakeamqp.node import watching
-from fakeamqp.node.channels import Channel
-from fakeamqp.node.journal import Journal
-from fakeamqp.node.messages import Message
 from fakeamqp.node.node import Node
-from fakeamqp.node.queues import Queue
-from fakeamqp.node.watching import (
+from fakeamqp.node.observers import watching
+from fakeamqp.node.observers.watching import (
     ACKED,
     DEAD_LETTERED,
     DEATHS,
@@ -35,6 +31,10 @@ from fakeamqp.node.watching import (
     ROUTED,
     UNDELIVERABLE,
 )
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.state.journal import Journal
+from fakeamqp.node.state.message import Message
 from fakeamqp.simulation.events import EFFECT, Event, shown_body
 
 if TYPE_CHECKING:

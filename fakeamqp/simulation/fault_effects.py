@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from fakeamqp.node import sessions
-from fakeamqp.node.consumers import Consumer
-from fakeamqp.node.lifecycle import remove_consumer
-from fakeamqp.node.timers import NEVER_US
+from fakeamqp.node.metadata.lifecycle import remove_consumer
+from fakeamqp.node.queues.consumers import Consumer
+from fakeamqp.node.sessions import handshake
+from fakeamqp.node.state.timers import NEVER_US
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.faults import OF_A_TASK, OF_THE_NEXT, Fault
 from fakeamqp.simulation.trace import FAULT
@@ -16,8 +16,8 @@ from fakeamqp.spec.errors import Misuse, SoftError
 from fakeamqp.spec.methods import BasicCancel, Method
 
 if TYPE_CHECKING:
-    from fakeamqp.node.channels import Channel
     from fakeamqp.node.node import Node
+    from fakeamqp.node.state.channel import Channel
     from fakeamqp.simulation.broker import SimulatedBroker
     from fakeamqp.simulation.network import Stream
     from fakeamqp.simulation.tasks import Task
@@ -111,7 +111,7 @@ def _close_channel(broker: SimulatedBroker, fault: Fault, target: Target) -> str
     error = SoftError(fault.code, fault.text)
     with broker.lock:
         for channel in channels:
-            sessions.close_channel(node, channel, error, target.method if fault.before else None)
+            handshake.close_channel(node, channel, error, target.method if fault.before else None)
         node.finish_turn()
         broker.notify()
     numbers = ", ".join(str(channel.number) for channel in channels)

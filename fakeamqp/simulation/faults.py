@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-from fakeamqp.node.dispatch import CHANNEL_METHODS, CONNECTION_METHODS
+from fakeamqp.node.sessions.dispatch import CHANNEL_METHODS, CONNECTION_METHODS
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.spec.errors import REPLY_NAMES, Misuse
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from fakeamqp.node import operator
 from fakeamqp.node.node import Node
+from fakeamqp.node.operator import commands
 from fakeamqp.simulation.snapshots import (
     BindingSnapshot,
     ConsumerSnapshot,
@@ -28,7 +28,7 @@ class Listings:
     def vhost(self, name: str = "/") -> VirtualHostSnapshot:
         """A virtual host as it is now. Raises Misuse if there is none, or while the broker is down."""
         with self.lock:
-            return vhost_snapshot(operator.existing_vhost(self._running_node("vhost"), name))
+            return vhost_snapshot(commands.existing_vhost(self._running_node("vhost"), name))
 
     def vhosts(self) -> list[VirtualHostSnapshot]:
         """All virtual hosts as they are now."""

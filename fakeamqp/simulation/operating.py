@@ -11,12 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fakeamqp.node import alarms, firehose, operator
-from fakeamqp.node.definition_export import export_definitions
-from fakeamqp.node.definitions import import_definitions
-from fakeamqp.node.facts import PolicyFact
-from fakeamqp.node.importing import ImportReport
 from fakeamqp.node.node import Node
+from fakeamqp.node.observers import firehose
+from fakeamqp.node.operator import commands
+from fakeamqp.node.operator.definitions import import_definitions
+from fakeamqp.node.operator.exporting import export_definitions
+from fakeamqp.node.operator.importing import ImportReport
+from fakeamqp.node.sessions import alarms
+from fakeamqp.node.words.facts import PolicyFact
 from fakeamqp.spec.errors import Misuse, UnsupportedDefinitions
 
 Definitions: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str]"
@@ -45,45 +47,45 @@ class OperatorCommands:
 
         Queues that can be, and say nothing of their type, are of the default type: "classic", "quorum" or "stream".
         """
-        self._operate("add_vhost", operator.add_vhost, name, default_queue_type)
+        self._operate("add_vhost", commands.add_vhost, name, default_queue_type)
         if self.node is not None and GUEST in self.node.access.users:
             self.set_permissions(GUEST, EVERYTHING, EVERYTHING, EVERYTHING, vhost=name)
 
     def delete_vhost(self, name: str) -> None:
         """A virtual host goes, with all that is in it; its clients are disconnected (320)."""
-        self._operate("delete_vhost", operator.delete_vhost, name)
+        self._operate("delete_vhost", commands.delete_vhost, name)
 
     def add_user(self, name: str, password: str, tags: tuple[str, ...] = ()) -> None:
         """A new user, without permissions."""
-        self._operate("add_user", operator.add_user, name, password, tags)
+        self._operate("add_user", commands.add_user, name, password, tags)
 
     def change_password(self, name: str, password: str) -> None:
         """A user's new password."""
-        self._operate("change_password", operator.change_password, name, password)
+        self._operate("change_password", commands.change_password, name, password)
 
     def set_user_tags(self, name: str, tags: tuple[str, ...]) -> None:
         """A user's tags, instead of those before."""
-        self._operate("set_user_tags", operator.set_user_tags, name, tags)
+        self._operate("set_user_tags", commands.set_user_tags, name, tags)
 
     def delete_user(self, name: str) -> None:
         """A user goes, with all permissions and connections."""
-        self._operate("delete_user", operator.delete_user, name)
+        self._operate("delete_user", commands.delete_user, name)
 
     def set_permissions(self, user: str, configure: str, write: str, read: str, vhost: str = "/") -> None:
         """What a user may do in a virtual host: three regular expressions on names of queues and exchanges."""
-        self._operate("set_permissions", operator.set_permissions, user, configure, write, read, vhost)
+        self._operate("set_permissions", commands.set_permissions, user, configure, write, read, vhost)
 
     def clear_permissions(self, user: str, vhost: str = "/") -> None:
         """A user may no longer enter a virtual host."""
-        self._operate("clear_permissions", operator.clear_permissions, user, vhost)
+        self._operate("clear_permissions", commands.clear_permissions, user, vhost)
 
     def set_topic_permissions(self, user: str, exchange: str, write: str, read: str, vhost: str = "/") -> None:
         """Which routing keys a user may publish (write) and bind (read) with on a topic exchange."""
-        self._operate("set_topic_permissions", operator.set_topic_permissions, user, exchange, write, read, vhost)
+        self._operate("set_topic_permissions", commands.set_topic_permissions, user, exchange, write, read, vhost)
 
     def close_connections(self, reason: str, vhost: str | None = None) -> None:
         """Disconnect every client, or those of one virtual host (320)."""
-        self._operate("close_connections", operator.close_connections, reason, vhost)
+        self._operate("close_connections", commands.close_connections, reason, vhost)
 
     def trace_on(self, vhost: str = "/") -> None:
         """The firehose: copies of all that is published and delivered in a virtual host go to amq.rabbitmq.trace."""
@@ -124,11 +126,11 @@ class OperatorCommands:
         Raises Misuse, a ValueError, with RabbitMQ's text for what RabbitMQ refuses.
         """
         policy = PolicyFact(vhost, name, pattern, _plain(definition), priority, apply_to)
-        self._operate("set_policy", lambda node, *_: operator.set_policy(node, policy), name, policy)
+        self._operate("set_policy", lambda node, *_: commands.set_policy(node, policy), name, policy)
 
     def clear_policy(self, name: str, vhost: str = "/") -> None:
         """A policy ends; the next that matches takes its place. Raises Misuse if there is none of this name."""
-        self._operate("clear_policy", partial(operator.clear_policy, is_operator=False), name, vhost)
+        self._operate("clear_policy", partial(commands.clear_policy, is_operator=False), name, vhost)
 
     def set_operator_policy(
         self,
@@ -141,33 +143,33 @@ class OperatorCommands:
     ) -> None:
         """As `set_policy`, beside the policy that applies; of both numbers the smaller one holds."""
         policy = PolicyFact(vhost, name, pattern, _plain(definition), priority, apply_to, is_operator=True)
-        self._operate("set_operator_policy", lambda node, *_: operator.set_policy(node, policy), name, policy)
+        self._operate("set_operator_policy", lambda node, *_: commands.set_policy(node, policy), name, policy)
 
     def clear_operator_policy(self, name: str, vhost: str = "/") -> None:
         """An operator policy ends. Raises Misuse if there is none of this name."""
-        self._operate("clear_operator_policy", partial(operator.clear_policy, is_operator=True), name, vhost)
+        self._operate("clear_operator_policy", partial(commands.clear_policy, is_operator=True), name, vhost)
 
     def set_vhost_limits(self, limits: Mapping[str, int], vhost: str = "/") -> None:
         """How many "max-connections" and "max-queues" a virtual host may have; instead of the limits before.
 
         What is there already stays; a negative limit is none. Raises Misuse for what RabbitMQ refuses.
         """
-        self._operate("set_vhost_limits", operator.set_vhost_limits, _plain(limits), vhost)
+        self._operate("set_vhost_limits", commands.set_vhost_limits, _plain(limits), vhost)
 
     def clear_vhost_limits(self, vhost: str = "/") -> None:
         """A virtual host is limited no longer. Raises Misuse if it was not."""
-        self._operate("clear_vhost_limits", operator.clear_vhost_limits, vhost)
+        self._operate("clear_vhost_limits", commands.clear_vhost_limits, vhost)
 
     def set_user_limits(self, user: str, limits: Mapping[str, int]) -> None:
         """How many "max-connections" and "max-channels" a user may have, in all virtual hosts together.
 
         Limits that are not named stay; a negative one is none. Raises Misuse for what RabbitMQ refuses.
         """
-        self._operate("set_user_limits", operator.set_user_limits, user, _plain(limits))
+        self._operate("set_user_limits", commands.set_user_limits, user, _plain(limits))
 
     def clear_user_limits(self, user: str, limit: str) -> None:
         """One of a user's limits, or "all", holds no longer."""
-        self._operate("clear_user_limits", operator.clear_user_limits, user, limit)
+        self._operate("clear_user_limits", commands.clear_user_limits, user, limit)
 
     def import_definitions(self, definitions: Definitions, vhost: str | None = None) -> ImportReport:
         """Make what definitions say, as RabbitMQ's management plugin and rabbitmqctl export them.

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fakeamqp.node.channels import Channel, Unacked
-from fakeamqp.node.confirms import Awaiting
-from fakeamqp.node.connections import Connection
-from fakeamqp.node.messages import Entry, Message
 from fakeamqp.node.node import Node
-from fakeamqp.node.queues import Queue
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.sessions.confirms import Awaiting
+from fakeamqp.node.state.channel import Channel, Unacked
+from fakeamqp.node.state.connection import Connection
+from fakeamqp.node.state.message import Entry, Message
 from fakeamqp.simulation.faults import Fault
 from fakeamqp.spec.methods import BasicAck, BasicDeliver, BasicGetOk, BasicNack, BasicPublish, Method
 

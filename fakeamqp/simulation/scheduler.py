@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fakeamqp.node.connections import Phase
+from fakeamqp.node.state.connection import Phase
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.hanging import explained, frame_of
 from fakeamqp.simulation.knots import knot, knot_story

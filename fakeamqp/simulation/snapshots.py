@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from fakeamqp.node.bindings import Binding
-from fakeamqp.node.consumers import Consumer
-from fakeamqp.node.exchanges import Exchange
-from fakeamqp.node.facts import PolicyFact
-from fakeamqp.node.messages import Entry
-from fakeamqp.node.policies import set_for
-from fakeamqp.node.queues import Queue
-from fakeamqp.node.vhosts import VirtualHost
+from fakeamqp.node.metadata.policies import set_for
+from fakeamqp.node.queues.consumers import Consumer
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.routing.exchanges import Exchange
+from fakeamqp.node.state.message import Entry
+from fakeamqp.node.state.vhost import VirtualHost
+from fakeamqp.node.words.bindings import Binding
+from fakeamqp.node.words.facts import PolicyFact
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.records import Record

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fakeamqp.node.dates import START_S
+from fakeamqp.node.words.dates import START_S
 from fakeamqp.simulation.presence import broker_here
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,6 +174,7 @@ class ModelQueue:
     def run(self, served: dict[bytes, ModelConsumer], now_us: int, *, requeued: bool = False) -> list[ModelMessage]:
         """Let the queue do all it can; `served` says who got what. What was handed out."""
         handed_out: list[ModelMessage] = []
+        died_before = len(self.dead)
         if requeued and not self.settings.is_quorum:
             self.trim()
         while self.ready:
@@ -190,6 +192,8 @@ class ModelQueue:
                     break
                 self.die(self.ready.pop(0), "expired")
         assert len(handed_out) == len(served), f"{served} served, and not just {handed_out}"
+        if self.settings.is_quorum:
+            self.put_latest_drops_first(died_before)
         if self.settings.is_quorum and self.settings.overflow == "reject-publish":
             if self.is_over():
                 self.blocked = list(self.known)
@@ -204,6 +208,14 @@ class ModelQueue:
             self.die(self.ready.pop(0), "maxlen")
             dropped += 1
         return dropped > 0
+
+    def put_latest_drops_first(self, died_before: int) -> None:
+        """What a quorum queue drops together is dead-lettered latest first, and so is what it drops after that."""
+        together = self.dead[died_before:]
+        for reason, deaths in itertools.groupby(together, key=lambda each: each[1]):
+            several = list(deaths)
+            self.dead[died_before : died_before + len(several)] = several[::-1] if reason == "maxlen" else several
+            died_before += len(several)
 
     def die(self, message: ModelMessage, reason: str) -> None:
         self.dead.append((message.body, reason))

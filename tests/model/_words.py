@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fakeamqp.node.dispatch import CHANNEL_METHODS
+from fakeamqp.node.sessions.dispatch import CHANNEL_METHODS
 from fakeamqp.spec.methods import (
     METHODS,
     BasicAck,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fakeamqp
-from fakeamqp.node.topic import TopicTrie, _TrieNode
+from fakeamqp.node.routing.topic import TopicTrie, _TrieNode
 from tests.model._sizes import size
 
 KEY_WORDS = ("a", "ab", "")

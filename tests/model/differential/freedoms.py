@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from fakeamqp.node.channels import Channel
-from fakeamqp.node.consumers import Succession
-from fakeamqp.node.queues import Queue
-from fakeamqp.node.quorum_consumers import QuorumSuccession
+from fakeamqp.node.queues.consumers import Succession
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.queues.quorum_consumers import QuorumSuccession
+from fakeamqp.node.state.channel import Channel
 from fakeamqp.spec import methods
 from tests.model.differential.observations import Observation, Place
 from tests.model.differential.steps import Step

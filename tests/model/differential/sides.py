@@ -10,9 +10,9 @@ from typing import Any
 import pika
 
 import fakeamqp
-from fakeamqp.node.channels import Channel
 from fakeamqp.node.node import Node
-from fakeamqp.node.queues import Queue
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.state.channel import Channel
 from fakeamqp.spec import methods
 from fakeamqp.spec.methods import ChannelOpen, Method, QueueDeclare, QueueDeclareOk
 from tests.model.differential import freedoms

@@ -5,17 +5,17 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from fakeamqp.node import operator
-from fakeamqp.node.channels import Channel
-from fakeamqp.node.connections import Connection
-from fakeamqp.node.consumers import Consumer
-from fakeamqp.node.exchange_registry import ExchangeTypes, Matching
-from fakeamqp.node.facts import QueueFact
-from fakeamqp.node.journal import Journal
-from fakeamqp.node.messages import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.node import Node
-from fakeamqp.node.profile import profile_of
-from fakeamqp.node.queues import Queue
+from fakeamqp.node.operator import commands
+from fakeamqp.node.queues.consumers import Consumer
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.routing.registry import ExchangeTypes, Matching
+from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.state.connection import Connection
+from fakeamqp.node.state.journal import Journal
+from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
+from fakeamqp.node.words.facts import QueueFact
+from fakeamqp.node.words.profile import profile_of
 from fakeamqp.spec.methods import (
     ChannelOpen,
     ConnectionOpen,
@@ -100,9 +100,9 @@ def make_node(journal: Journal | None = None, *, version: str = "4.0", sync_inte
         sync_interval_us=sync_interval_us,
     )
     if not node.vhosts:
-        operator.add_vhost(node, "/")
-        operator.add_user(node, "guest", "guest", ())
-        operator.set_permissions(node, "guest", ".*", ".*", ".*", "/")
+        commands.add_vhost(node, "/")
+        commands.add_user(node, "guest", "guest", ())
+        commands.set_permissions(node, "guest", ".*", ".*", ".*", "/")
     return node
 
 

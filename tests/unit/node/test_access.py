@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.access import Access, pattern_covers, refusal
-from fakeamqp.node.facts import PermissionFact, TopicPermissionFact, UserFact
-from fakeamqp.node.profile import PROFILES
+from fakeamqp.node.state.access import Access, pattern_covers, refusal
+from fakeamqp.node.words.facts import PermissionFact, TopicPermissionFact, UserFact
+from fakeamqp.node.words.profile import PROFILES
 
 
 @pytest.fixture

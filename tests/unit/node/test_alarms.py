@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.alarms import clear_alarm, raise_alarm
+from fakeamqp.node.sessions.alarms import clear_alarm, raise_alarm
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.methods import BasicPublish, ConnectionBlocked, ConnectionUnblocked, QueueDeclare, QueueDeclareOk
 from tests.unit.node._parts import Session, make_node

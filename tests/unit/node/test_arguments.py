@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.arguments import (
+from fakeamqp.node.queues.consumer_arguments import UNSUPPORTED_CONSUMER_ARGUMENTS
+from fakeamqp.node.words.arguments import (
     assert_equivalent,
     assert_equivalent_arguments,
     parse_alternate_exchange,
 )
-from fakeamqp.node.consumer_arguments import UNSUPPORTED_CONSUMER_ARGUMENTS
 from fakeamqp.spec.errors import SoftError, UnsupportedFeature
 from fakeamqp.spec.methods import (
     BasicConsume,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.bindings import Binding, Destination
+from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.spec.tables import LongLong
 
 ORDERS = Destination("queue", "orders")

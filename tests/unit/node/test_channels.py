@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.channels import IDLE_US, Channel, Transaction, Unacked
+from fakeamqp.node.state.channel import IDLE_US, Channel, Transaction, Unacked
 from fakeamqp.spec.errors import SoftError
 from fakeamqp.spec.methods import ChannelOpenOk
 from tests.unit.node._parts import fill, make_channel, make_consumer, make_queue

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.consumers import Consumer, Rotation, Succession
-from fakeamqp.node.queues import Queue
-from fakeamqp.node.quorum_consumers import QuorumSuccession
+from fakeamqp.node.queues.consumers import Consumer, Rotation, Succession
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.queues.quorum_consumers import QuorumSuccession
 from tests.unit.node._parts import QUORUM, make_channel, make_consumer, make_queue
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakeamqp.node.dead_letter import dead_letter
+from fakeamqp.node.messages.dead_letter import dead_letter
 from fakeamqp.node.node import Node
 from fakeamqp.spec.methods import QueueBind, QueueDeclare
 from tests.unit.node._parts import Session, make_node, message

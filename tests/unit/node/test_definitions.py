@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node import operator
-from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.definition_export import export_definitions
-from fakeamqp.node.definitions import import_definitions
-from fakeamqp.node.facts import BindingFact, ExchangeFact, GlobalParameterFact, PolicyFact, VirtualHostFact
-from fakeamqp.node.importing import ImportReport
 from fakeamqp.node.node import Node
-from fakeamqp.node.sessions import cluster_name
+from fakeamqp.node.operator import commands
+from fakeamqp.node.operator.definitions import import_definitions
+from fakeamqp.node.operator.exporting import export_definitions
+from fakeamqp.node.operator.importing import ImportReport
+from fakeamqp.node.sessions.handshake import cluster_name
+from fakeamqp.node.words.bindings import Binding, Destination
+from fakeamqp.node.words.facts import BindingFact, ExchangeFact, GlobalParameterFact, PolicyFact, VirtualHostFact
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.tables import LongLong
 from tests.unit.node._parts import SECOND_US, make_node, queue_fact
@@ -186,7 +186,7 @@ class TestWhatIsRefused:
             import_definitions(node, {}, "nope")
 
     def test_more_queues_than_may_be(self, node: Node) -> None:
-        operator.set_vhost_limits(node, {"max-queues": 2}, "/")
+        commands.set_vhost_limits(node, {"max-queues": 2}, "/")
         node.commit(queue_fact("a"))
         load(node, queues=[queue("a"), queue("b")])
         with pytest.raises(Misuse, match=r"Adding 2 queue\(s\)(?s:.)*currently has 2 queue\(s\)"):
@@ -247,7 +247,7 @@ class TestVirtualHosts:
             assert node.vhosts["new"].is_traced is is_traced
 
     def test_definitions_of_one_go_where_they_are_put(self, node: Node) -> None:
-        operator.add_vhost(node, "copy")
+        commands.add_vhost(node, "copy")
         load(node, "copy", queues=[{"name": "q"}], users=[{"name": "ann", "tags": []}])
         assert list(node.vhosts["copy"].queues) == ["q"]
         assert "ann" not in node.access.users
@@ -301,7 +301,7 @@ def test_an_export_is_json_whatever_the_arguments_are(node: Node) -> None:
 
 
 def test_an_operator_policy_is_exported_as_a_parameter(node: Node) -> None:
-    operator.set_policy(node, PolicyFact("/", "o", ".*", {"max-length": 2}, 0, "all", is_operator=True))
+    commands.set_policy(node, PolicyFact("/", "o", ".*", {"max-length": 2}, 0, "all", is_operator=True))
     exported = export_definitions(node, "/")
     value = {"pattern": ".*", "apply-to": "all", "definition": {"max-length": 2}, "priority": 0}
     assert exported["parameters"] == [{"component": "operator_policy", "name": "o", "value": value}]

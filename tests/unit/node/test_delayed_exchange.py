@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node import operator
-from fakeamqp.node.delayed_exchange import MAX_DELAY_MS, delay_of
-from fakeamqp.node.journal import Journal
-from fakeamqp.node.messages import Message
 from fakeamqp.node.node import Node
-from fakeamqp.node.profile import PROFILES
+from fakeamqp.node.operator import commands
+from fakeamqp.node.routing.delayed_exchange import MAX_DELAY_MS, delay_of
+from fakeamqp.node.state.journal import Journal
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.words.profile import PROFILES
 from fakeamqp.spec.errors import HardError
 from fakeamqp.spec.methods import (
     BasicAck,
@@ -300,7 +300,7 @@ class TestEnds:
     def test_so_does_a_virtual_host(self, session: Session) -> None:
         node: Node = session.node
         publish(session, b"late", 500)
-        operator.delete_vhost(node, "/")
+        commands.delete_vhost(node, "/")
         node.advance(SECOND)
         assert not node.journal.delayed
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node import erlang
+from fakeamqp.node.words import erlang
 from fakeamqp.spec.tables import LongLong
 
 

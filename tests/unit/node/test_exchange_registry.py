@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.exchange_registry import UNSUPPORTED_EXCHANGE_TYPES
-from fakeamqp.node.facts import ExchangeFact
-from fakeamqp.node.messages import Message
+from fakeamqp.node.routing.registry import UNSUPPORTED_EXCHANGE_TYPES
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.words.bindings import Binding, Destination
+from fakeamqp.node.words.facts import ExchangeFact
 from fakeamqp.spec.errors import Misuse, UnsupportedFeature
 from fakeamqp.spec.methods import ExchangeDeclare, ExchangeDeclareOk
 from fakeamqp.spec.properties import EMPTY_PROPERTIES

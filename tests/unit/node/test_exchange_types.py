@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.exchange_types import BindingIndex, headers_match, standard_types, validate_headers_binding
-from fakeamqp.node.facts import ExchangeFact
-from fakeamqp.node.messages import Message
-from fakeamqp.node.profile import PROFILES
+from fakeamqp.node.routing.exchange_types import BindingIndex, headers_match, standard_types, validate_headers_binding
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.words.bindings import Binding, Destination
+from fakeamqp.node.words.facts import ExchangeFact
+from fakeamqp.node.words.profile import PROFILES
 from fakeamqp.spec.errors import SoftError
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.tables import LongLong

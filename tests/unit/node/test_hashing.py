@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.hashing import jump_consistent_hash, phash2
+from fakeamqp.node.routing.hashing import jump_consistent_hash, phash2
 
 HASHES: list[tuple[Any, int]] = [
     (b"", 13708901),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.facts import (
+from fakeamqp.node.state.journal import Journal, QueueStore
+from fakeamqp.node.words.bindings import Binding, Destination
+from fakeamqp.node.words.facts import (
     BindingFact,
     ExchangeFact,
     Fact,
@@ -15,7 +16,6 @@ from fakeamqp.node.facts import (
     VirtualHostFact,
     key_of,
 )
-from fakeamqp.node.journal import Journal, QueueStore
 from tests.unit.node._parts import fill, make_queue, queue_fact
 
 ORDERS, BILLS = ("/", "orders"), ("/", "bills")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.exchange_types import BindingIndex
-from fakeamqp.node.facts import ExchangeFact
-from fakeamqp.node.messages import Message
+from fakeamqp.node.routing.exchange_types import BindingIndex
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.words.bindings import Binding, Destination
+from fakeamqp.node.words.facts import ExchangeFact
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.tables import Table
 from tests.unit.node._parts import make_types

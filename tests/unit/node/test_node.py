@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.journal import Journal
+from fakeamqp.node.state.journal import Journal
 from fakeamqp.spec.methods import (
     BasicAck,
     BasicConsume,

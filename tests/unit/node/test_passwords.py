@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.facts import UserFact
-from fakeamqp.node.passwords import ALGORITHMS, decoded, hash_of, hashed, is_password_of
+from fakeamqp.node.words.facts import UserFact
+from fakeamqp.node.words.passwords import ALGORITHMS, decoded, hash_of, hashed, is_password_of
 from fakeamqp.spec.errors import Misuse
 
 OF_GUEST = "Jj0jMWrcd9jYUF4YOgtRtFBnoYupb/zh2VQt/ayEV8uHw0L+"

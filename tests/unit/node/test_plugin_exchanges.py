@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.exchange_types import BindingIndex
-from fakeamqp.node.facts import ExchangeFact
-from fakeamqp.node.messages import Message
-from fakeamqp.node.plugin_exchanges import check_weight, plugin_types
-from fakeamqp.node.profile import PROFILES
+from fakeamqp.node.routing.exchange_types import BindingIndex
+from fakeamqp.node.routing.plugin_exchanges import check_weight, plugin_types
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.words.bindings import Binding, Destination
+from fakeamqp.node.words.facts import ExchangeFact
+from fakeamqp.node.words.profile import PROFILES
 from fakeamqp.spec.errors import SoftError
 from fakeamqp.spec.properties import BasicProperties
 from tests.unit.node._parts import QUORUM, make_queue, make_types

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node import operator
-from fakeamqp.node.facts import PolicyFact, UserFact, VirtualHostFact, VirtualHostLimitsFact
+from fakeamqp.node.metadata.policies import effective_settings, set_for
+from fakeamqp.node.metadata.policy_keys import POLICY_KEYS, policy_errors
+from fakeamqp.node.metadata.policy_matching import Policies
 from fakeamqp.node.node import Node
-from fakeamqp.node.policies import effective_settings, set_for
-from fakeamqp.node.policy_definitions import POLICY_KEYS, policy_errors
-from fakeamqp.node.policy_matching import Policies
-from fakeamqp.node.profile import PROFILES, profile_of
-from fakeamqp.node.queues import Queue
+from fakeamqp.node.operator import commands
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.words.facts import PolicyFact, UserFact, VirtualHostFact, VirtualHostLimitsFact
+from fakeamqp.node.words.profile import PROFILES, profile_of
 from fakeamqp.spec.errors import Misuse, UnsupportedFeature
 from tests.unit.node._parts import PERSISTENT, SECOND_US, make_node, message, queue_fact
 
@@ -160,52 +160,52 @@ class TestOperator:
     def test_a_policy_that_says_the_same_again_changes_nothing(self) -> None:
         node = make_node()
         node.commit(queue_fact())
-        operator.set_policy(node, policy(definition={"expires": 1000}))
+        commands.set_policy(node, policy(definition={"expires": 1000}))
         queue = node.vhosts["/"].queues["orders"]
         timer = queue.expiry_timer
-        operator.set_policy(node, policy(definition={"expires": 1000}))
+        commands.set_policy(node, policy(definition={"expires": 1000}))
         assert queue.expiry_timer is timer
 
     def test_a_queue_that_a_policy_deletes_while_others_are_governed(self) -> None:
         node = make_node()
         node.commit(queue_fact())
-        operator.set_policy(node, policy(definition={"expires": 1000}))
-        operator.set_policy(node, policy(definition={"expires": 5000}))
+        commands.set_policy(node, policy(definition={"expires": 1000}))
+        commands.set_policy(node, policy(definition={"expires": 5000}))
         node.advance(2 * SECOND_US)
         assert "orders" in node.vhosts["/"].queues
-        operator.clear_policy(node, "p", "/", is_operator=False)
+        commands.clear_policy(node, "p", "/", is_operator=False)
         node.advance(9 * SECOND_US)
         assert "orders" in node.vhosts["/"].queues
 
     def test_a_virtual_host_goes_with_policies_and_limits(self) -> None:
         node = make_node()
-        operator.add_vhost(node, "other", "quorum")
-        operator.set_policy(node, policy(vhost="other"))
-        operator.set_policy(node, policy(vhost="other", is_operator=True))
-        operator.set_vhost_limits(node, {"max-queues": 1}, "other")
+        commands.add_vhost(node, "other", "quorum")
+        commands.set_policy(node, policy(vhost="other"))
+        commands.set_policy(node, policy(vhost="other", is_operator=True))
+        commands.set_vhost_limits(node, {"max-queues": 1}, "other")
         before = set(make_node().journal.facts)
-        operator.delete_vhost(node, "other")
+        commands.delete_vhost(node, "other")
         assert set(node.journal.facts) == before
 
     @pytest.mark.parametrize("is_operator", [True, False])
     def test_there_is_no_such_policy(self, is_operator: bool) -> None:
         with pytest.raises(Misuse, match="policy 'p' in virtual host '/'"):
-            operator.clear_policy(make_node(), "p", "/", is_operator=is_operator)
+            commands.clear_policy(make_node(), "p", "/", is_operator=is_operator)
 
     def test_limits_that_are_not_there_cannot_be_cleared(self) -> None:
         with pytest.raises(Misuse, match="virtual host '/' has no limits"):
-            operator.clear_vhost_limits(make_node(), "/")
+            commands.clear_vhost_limits(make_node(), "/")
         with pytest.raises(Misuse, match="a user's limit is one of max-connections, max-channels, or all; not 'x'"):
-            operator.clear_user_limits(make_node(), "guest", "x")
+            commands.clear_user_limits(make_node(), "guest", "x")
 
     def test_limits_are_a_dictionary(self) -> None:
         wrong: Any = [5]
         with pytest.raises(Misuse, match=r"limits must be a dictionary: \[5\]"):
-            operator.set_vhost_limits(make_node(), wrong, "/")
+            commands.set_vhost_limits(make_node(), wrong, "/")
 
     def test_an_unknown_default_queue_type_is_refused(self) -> None:
         with pytest.raises(Misuse, match="a default queue type is one of classic, quorum, stream, or None; not 'x'"):
-            operator.add_vhost(make_node(), "other", "x")
+            commands.add_vhost(make_node(), "other", "x")
 
 
 class TestRestart:
@@ -220,10 +220,10 @@ class TestRestart:
         node = make_node()
         if not policy_first:
             node.commit(queue_fact())
-        operator.set_policy(node, policy())
-        operator.set_policy(node, policy(is_operator=True, definition={"expires": 5000}))
-        operator.set_vhost_limits(node, {"max-queues": 7}, "/")
-        operator.set_user_limits(node, "guest", {"max-channels": 5})
+        commands.set_policy(node, policy())
+        commands.set_policy(node, policy(is_operator=True, definition={"expires": 5000}))
+        commands.set_vhost_limits(node, {"max-queues": 7}, "/")
+        commands.set_user_limits(node, "guest", {"max-channels": 5})
         if policy_first:
             node.commit(queue_fact())
         for _ in range(5):
@@ -252,8 +252,8 @@ class TestRestart:
 
     def test_a_cleared_policy_is_forgotten(self) -> None:
         node = make_node()
-        operator.set_policy(node, policy())
-        operator.clear_policy(node, "p", "/", is_operator=False)
+        commands.set_policy(node, policy())
+        commands.clear_policy(node, "p", "/", is_operator=False)
         assert self.restarted(node).vhosts["/"].policies.all(is_operator=False) == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import fakeamqp
-from fakeamqp.node.profile import PROFILES, profile_of
+from fakeamqp.node.words.profile import PROFILES, profile_of
 
 
 @pytest.mark.parametrize("version", PROFILES)

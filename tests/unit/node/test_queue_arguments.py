@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.profile import PROFILES
-from fakeamqp.node.queue_arguments import (
+from fakeamqp.node.queues.queue_arguments import (
     QueueArguments,
     assert_equivalent_queue_arguments,
     check_queue_arguments,
@@ -15,6 +14,7 @@ from fakeamqp.node.queue_arguments import (
     checked_dead_letter_exchange,
     parse_queue_arguments,
 )
+from fakeamqp.node.words.profile import PROFILES
 from fakeamqp.spec.errors import HardError, SoftError
 from fakeamqp.spec.tables import Table
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.effects import Deliver, Discarded, GiveUp, Unused, WakeAt
-from fakeamqp.node.profile import PROFILES
-from fakeamqp.node.queues import Queue, Registrations, assert_equivalent_queue, assert_may_use
-from fakeamqp.node.timers import Timers
+from fakeamqp.node.queues.effects import Deliver, Discarded, GiveUp, Unused, WakeAt
+from fakeamqp.node.queues.queue import Queue, Registrations, assert_equivalent_queue, assert_may_use
+from fakeamqp.node.state.timers import Timers
+from fakeamqp.node.words.profile import PROFILES
 from fakeamqp.spec.errors import SoftError
 from tests.unit.node._parts import QUORUM, fill, make_channel, make_consumer, make_queue, message, queue_fact
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.channels import Channel
-from fakeamqp.node.effects import Deliver, Forget
-from fakeamqp.node.messages import NO_EXPIRY_US, Entry
-from fakeamqp.node.queues import Queue
+from fakeamqp.node.queues.effects import Deliver, Forget
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.state.message import NO_EXPIRY_US, Entry
 from fakeamqp.spec.properties import BasicProperties
 from tests.unit.node._parts import SECOND_US, fill, make_channel, make_consumer, make_queue, message
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.profile import PROFILES
-from fakeamqp.node.sasl import MECHANISMS, login_and_password
+from fakeamqp.node.sessions.sasl import MECHANISMS, login_and_password
+from fakeamqp.node.words.profile import PROFILES
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.connections import Connection
 from fakeamqp.node.node import Node
+from fakeamqp.node.state.connection import Connection
 from fakeamqp.spec.methods import (
     BasicPublish,
     ChannelClose,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 import fakeamqp
-from fakeamqp.node import operator
-from fakeamqp.node.facts import PolicyFact
-from fakeamqp.node.profile import profile_of
-from fakeamqp.node.readers import filter_of
-from fakeamqp.node.streams import stored
+from fakeamqp.node.operator import commands
+from fakeamqp.node.queues.readers import filter_of
+from fakeamqp.node.queues.streams import stored
+from fakeamqp.node.words.facts import PolicyFact
+from fakeamqp.node.words.profile import profile_of
 from fakeamqp.spec.methods import (
     BasicAck,
     BasicConsume,
@@ -107,7 +107,7 @@ def test_a_node_reconfigures_a_stream() -> None:
         session.send(BasicPublish("", "log", body=body), 0)
     queue = session.node.vhosts["/"].queues["log"]
     assert len(queue.backlog) == 3
-    operator.set_policy(session.node, PolicyFact("/", "short", ".*", {"max-length-bytes": 0}, 0, "all"))
+    commands.set_policy(session.node, PolicyFact("/", "short", ".*", {"max-length-bytes": 0}, 0, "all"))
     session.node.finish_turn()
     assert [each.message.body for each in queue.backlog] == [b"3"]
     session.node.check()

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.facts import (
+from fakeamqp.node.metadata.survival import is_redelivered_after_restart, survives, survives_entry
+from fakeamqp.node.node import Node
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.state.journal import QueueStore
+from fakeamqp.node.words.bindings import Binding, Destination
+from fakeamqp.node.words.facts import (
     BindingFact,
     ExchangeFact,
     Fact,
@@ -16,11 +20,7 @@ from fakeamqp.node.facts import (
     UserFact,
     VirtualHostFact,
 )
-from fakeamqp.node.journal import QueueStore
-from fakeamqp.node.node import Node
-from fakeamqp.node.profile import PROFILES
-from fakeamqp.node.queues import Queue
-from fakeamqp.node.survival import is_redelivered_after_restart, survives, survives_entry
+from fakeamqp.node.words.profile import PROFILES
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 from tests.unit.node._parts import PERSISTENT, QUORUM, make_node, message, queue_fact
 

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 import fakeamqp
-from fakeamqp.node.topic import TopicTrie
+from fakeamqp.node.routing.topic import TopicTrie
 
 
 def matches(pattern: list[str], words: list[str]) -> bool:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node import vhosts
-from fakeamqp.node.bindings import Binding, Destination
-from fakeamqp.node.exchanges import Exchange
-from fakeamqp.node.facts import BindingFact, ExchangeFact
-from fakeamqp.node.messages import Message
-from fakeamqp.node.vhosts import VirtualHost
+from fakeamqp.node.routing.exchanges import Exchange
+from fakeamqp.node.state import vhost as vhosts
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.state.vhost import VirtualHost
+from fakeamqp.node.words.bindings import Binding, Destination
+from fakeamqp.node.words.facts import BindingFact, ExchangeFact
 from fakeamqp.spec.errors import SoftError
 from fakeamqp.spec.properties import BasicProperties
 from tests.unit.node._parts import make_queue, make_types

@@ -8,14 +8,8 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node import operator
-from fakeamqp.node.channels import Channel
-from fakeamqp.node.journal import Journal
-from fakeamqp.node.messages import Message
 from fakeamqp.node.node import Node
-from fakeamqp.node.profile import profile_of
-from fakeamqp.node.queues import Queue
-from fakeamqp.node.watching import (
+from fakeamqp.node.observers.watching import (
     ACKED,
     DEAD_LETTERED,
     DELAYED,
@@ -34,6 +28,12 @@ from fakeamqp.node.watching import (
     ROUTED,
     UNDELIVERABLE,
 )
+from fakeamqp.node.operator import commands
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.state.journal import Journal
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.words.profile import profile_of
 from fakeamqp.spec.methods import (
     BasicAck,
     BasicConsume,
@@ -71,9 +71,9 @@ class Watched:
             choose=lambda stream, count: 0,
             watch=self._watch,
         )
-        operator.add_vhost(node, "/")
-        operator.add_user(node, "guest", "guest", ())
-        operator.set_permissions(node, "guest", ".*", ".*", ".*", "/")
+        commands.add_vhost(node, "/")
+        commands.add_user(node, "guest", "guest", ())
+        commands.set_permissions(node, "guest", ".*", ".*", ".*", "/")
         self.node = node
         self.session = Session(node)
 

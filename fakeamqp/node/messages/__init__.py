@@ -1,0 +1,1 @@
+"""A message's way: published, arriving, dead-lettered, late."""

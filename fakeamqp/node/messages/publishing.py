@@ -1,0 +1,146 @@
+"""basic.publish: from the method to the queues."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fakeamqp.node.messages.arrivals import arrive
+from fakeamqp.node.metadata.permissions import check_exchange, check_topic
+from fakeamqp.node.observers.firehose import copy_publish
+from fakeamqp.node.observers.watching import RETURNED
+from fakeamqp.node.queues.streams import check_storable
+from fakeamqp.node.routing.exchanges import Exchange, exchange_named
+from fakeamqp.node.sessions.confirms import Awaiting
+from fakeamqp.node.sessions.reply_to import REPLY_TO, address_for_replies, deliver_replies
+from fakeamqp.node.state.channel import Channel, Publication
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.words import erlang
+from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
+from fakeamqp.spec.methods import BasicPublish, BasicReturn
+from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
+from fakeamqp.spec.tables import Table, field_type
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+
+MAX_EXPIRATION_MS = 315_360_000_000
+"""Ten years, the most that RabbitMQ takes (rabbit_misc.erl, check_expiry)."""
+
+
+CC = "CC"
+BCC = "BCC"
+
+
+def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
+    """basic.publish."""
+    if len(method.body) > node.profile.max_message_size:
+        raise precondition_failed(
+            f"message size {len(method.body)} is larger than configured max size {node.profile.max_message_size}"
+        )
+    if method.immediate:
+        raise not_implemented("immediate=true")
+    exchange = _exchange_to_publish_to(node, channel, method)
+    properties = method.properties
+    keys: tuple[str, ...] = ()
+    if properties is not EMPTY_PROPERTIES:
+        properties, keys = _checked_properties(node, channel, properties)
+        if keys and node.profile.checks_topics_in_cc:
+            for key in keys:
+                check_topic(node, channel, "write", exchange, key)
+    message = Message(exchange.name, method.routing_key, properties, method.body, keys)
+    queues = channel.vhost.route(exchange.name, message)
+    if not exchange.name and (keys or not queues) and node.reply_channels:
+        deliver_replies(node, message)
+    if channel.vhost.is_traced:
+        copy_publish(node, channel, message, queues)
+    if properties.headers and any(queue.is_stream for queue in queues):
+        check_storable(properties.headers, node.profile)
+    if channel.transaction is not None:
+        names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
+        channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))
+        return
+    receipt = arrive(node, queues, message, channel)
+    if not queues and method.mandatory:
+        give_back(node, channel, message)
+    if channel.confirms:
+        node.awaiting.append(Awaiting(receipt.position, channel, channel.next_publish_number, bool(receipt.refusing)))
+        channel.next_publish_number += 1
+
+
+def give_back(node: Node, channel: Channel, message: Message) -> None:
+    """basic.return of a mandatory message that led nowhere."""
+    if node.watch is not None:
+        node.watch(node.now_us, RETURNED, message, (), channel)
+    channel.send(BasicReturn(312, "NO_ROUTE", message.exchange, message.routing_key, message.properties, message.body))
+
+
+def _exchange_to_publish_to(node: Node, channel: Channel, method: BasicPublish) -> Exchange:
+    name = method.exchange  # with its line ends, unlike elsewhere (observed)
+    check_exchange(node, channel, "write", name)
+    exchange = channel.vhost.exchange(name)
+    if exchange.fact.internal:
+        raise access_refused(f"cannot publish to internal {exchange_named(name, channel.vhost.name)}")
+    if node.access.topic_permissions:
+        check_topic(node, channel, "write", exchange, method.routing_key)
+    return exchange
+
+
+def _checked_properties(
+    node: Node, channel: Channel, properties: BasicProperties
+) -> tuple[BasicProperties, tuple[str, ...]]:
+    """Refuse what RabbitMQ refuses; answers the properties as they are delivered, and further routing keys."""
+    profile = node.profile
+    if not profile.checks_message_before_user_id:
+        _check_user_id(node, channel, properties)
+    expiration = _checked_expiration(properties.expiration)
+    keys = sender_selected_keys(properties.headers) if properties.headers else ()
+    if profile.checks_message_before_user_id:
+        _check_user_id(node, channel, properties)
+    if profile.delivery_mode_is_checked and properties.delivery_mode not in (None, 1, 2):
+        raise precondition_failed(f"invalid message: {{delivery_mode_unknown,{properties.delivery_mode}}}")
+    normalised = properties
+    if properties.headers and (BCC in properties.headers or profile.sorts_headers):
+        names = sorted(properties.headers, key=erlang.binary) if profile.sorts_headers else list(properties.headers)
+        normalised = properties.replace(headers={name: properties.headers[name] for name in names if name != BCC})
+    if properties.reply_to == REPLY_TO:
+        normalised = normalised.replace(reply_to=address_for_replies(channel))
+    if expiration is not None and profile.normalises_expiration:
+        normalised = normalised.replace(expiration=str(expiration))
+    return normalised, keys
+
+
+def _check_user_id(node: Node, channel: Channel, properties: BasicProperties) -> None:
+    user = channel.connection.user
+    if properties.user_id in (None, user) or "impersonator" in node.access.users[user].tags:
+        return
+    raise precondition_failed(f"user_id property set to '{properties.user_id}' but authenticated user was '{user}'")
+
+
+def _checked_expiration(expiration: str | None) -> int | None:
+    if expiration is None:
+        return None
+    number = re.match(r"[+-]?[0-9]+", expiration)
+    start = f"invalid expiration '{expiration}': "
+    if number is None:
+        raise precondition_failed(f"{start}no_integer")
+    if number.end() < len(expiration):
+        leftover = erlang.string(expiration[number.end() :])
+        raise precondition_failed(erlang.pair(start, "leftover_string", leftover))
+    value = int(number[0])
+    if not 0 <= value <= MAX_EXPIRATION_MS:
+        raise precondition_failed(erlang.pair(start, "value_negative" if value < 0 else "value_too_large", str(value)))
+    return value
+
+
+def sender_selected_keys(headers: Table, names: tuple[str, ...] = (CC, BCC)) -> tuple[str, ...]:
+    """The routing keys in CC and BCC. Source: rabbit_basic.erl, header_routes."""
+    keys: list[str] = []
+    for name in names:
+        if name not in headers:
+            continue
+        value = headers[name]
+        if not isinstance(value, list):
+            raise precondition_failed(f'invalid message: {{unacceptable_type_in_header,"{name}",{field_type(value)}}}')
+        keys += [key for key in value if isinstance(key, str)]
+    return tuple(keys)

@@ -1,0 +1,1 @@
+"""Who is told of what happens: watchers, the firehose, the exchange of events."""

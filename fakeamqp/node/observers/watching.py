@@ -1,0 +1,89 @@
+"""What becomes of messages, for whoever watches a node: the words for it, and how it is told.
+
+A node tells in the few places where such things are decided, and costs one test of an attribute where nobody watches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from fakeamqp.node.node import Node
+    from fakeamqp.node.queues.queue import Queue
+    from fakeamqp.node.state.channel import Channel
+    from fakeamqp.node.state.connection import Connection
+    from fakeamqp.node.state.message import Entry, Message
+
+ROUTED = "routed"
+"""It has arrived from outside, and these queues are where it goes; where there is none, it is gone."""
+RETURNED = "returned"
+"""It was mandatory and led nowhere: its publisher gets it back."""
+REPLIED = "replied"
+"""A direct reply: its receiver has it, without a queue between."""
+DELAYED = "delayed"
+"""An exchange has set it aside for a while."""
+REFUSED = "refused"
+"""A queue has no room for it, and does not take it."""
+DELIVERED = "delivered"
+"""It has left the queue for a client; the client may not have read it yet."""
+ACKED = "acked"
+"""Its receiver is done with it, and so is its queue, unless that is a stream."""
+REQUEUED = "requeued"
+"""It came back to its queue."""
+EXPIRED = "expired"
+"""Its time in the queue was over."""
+MAXLEN = "maxlen"
+"""The queue was too long, and has dropped it."""
+REJECTED = "rejected"
+"""Its receiver does not want it, nor should anybody get it again."""
+DELIVERY_LIMIT = "delivery_limit"
+"""It came back to a quorum queue once too often."""
+DEAD_LETTERED = "dead-lettered"
+"""A queue that gave it up has published it to a dead letter exchange, and these queues have it now."""
+UNDELIVERABLE = "undeliverable"
+"""A queue that gave it up has the name of a dead letter exchange that does not exist."""
+PURGED = "purged"
+"""Somebody has purged the queue."""
+DELETED = "deleted"
+"""It went with its queue."""
+FORGOTTEN = "forgotten"
+"""A stream keeps it no longer."""
+
+DEATHS = (EXPIRED, MAXLEN, REJECTED, DELIVERY_LIMIT)
+"""Why queues give messages up, in x-death's words."""
+
+
+class Watch(Protocol):
+    """Who watches. What is given is the node's own, and not to be changed."""
+
+    def __call__(
+        self,
+        now_us: int,
+        fate: str,
+        message: Message,
+        queues: tuple[Queue, ...],
+        channel: Channel | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """This happened to a message: one of the words above, where, on whose channel, and what else there is."""
+
+
+class ClosingWatch(Protocol):
+    """Who watches what the node closes."""
+
+    def __call__(self, now_us: int, connection: int, channel: int, reason: str) -> None:
+        """The node has closed a channel of a connection, or with 0 the connection: why, in RabbitMQ's words."""
+
+
+def watch_closing(node: Node, connection: Connection, channel: int, reason: str) -> None:
+    """The node closes a channel or, with 0, a connection."""
+    if node.watch_closing is not None:
+        node.watch_closing(node.now_us, connection.id, channel, reason)
+
+
+def watch_leaving(node: Node, fate: str, queue: Queue, entries: Iterable[Entry]) -> None:
+    """Entries leave their queue together."""
+    if node.watch is not None:
+        for entry in entries:
+            node.watch(node.now_us, fate, entry.message, (queue,))

@@ -1,0 +1,1 @@
+"""What an operator does: rabbitmqctl's commands, and definitions."""

@@ -1,0 +1,1 @@
+"""Queues of every type: their messages, their consumers, whose turn it is."""

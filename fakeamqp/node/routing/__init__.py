@@ -1,0 +1,1 @@
+"""Exchanges: from a message to where its bindings lead."""

@@ -1,0 +1,1 @@
+"""Names, values and versions: what the node speaks of, without any state."""
