@@ -6,7 +6,7 @@ import ast
 from importlib.machinery import SourceFileLoader
 from types import CodeType
 
-QUESTIONS = {"self._trace is not None", "node.watch is not None", "self.watch is not None"}
+QUESTIONS = {"self._trace is not None", "node.state.watch is not None", "self.watch is not None"}
 """Under which conditions fakeamqp does something for the trace."""
 
 

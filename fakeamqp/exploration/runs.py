@@ -211,7 +211,7 @@ class _Observer:
         if broker.node is None:
             return hash((task.number, -1))
         sizes: list[int] = [task.number, task.starts]
-        for vhost in broker.node.vhosts.values():
+        for vhost in broker.node.state.vhosts.values():
             for queue in vhost.queues.values():
                 sizes.append(len(queue.backlog))
                 sizes.append(len(queue.unacked))

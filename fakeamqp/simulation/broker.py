@@ -179,7 +179,7 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
 
         Heartbeats bring nobody further but where they are missed: then a connection ends.
         """
-        if self._world.has_work() or (self.node is not None and self.node.timers.has_work()):
+        if self._world.has_work() or (self.node is not None and self.node.state.timers.has_work()):
             return True
         return any(stream.is_missed_by_node() for stream in self._silent)
 
@@ -465,7 +465,9 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         with self.lock:
             node = self._running_node(name)
             node.advance(self.clock.now_us)
-            command(node, *arguments)
-            node.finish_turn()
+            try:
+                command(node.state, *arguments)
+            finally:
+                node.finish_turn()  # also of what an import made before it was refused
             self._note(f"operator: {name} {arguments[0]!r}" if arguments else f"operator: {name}")
             self.notify()

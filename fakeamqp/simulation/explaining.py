@@ -171,7 +171,9 @@ class _Way:
     ) -> ExchangeVerdict:
         verdicts = tuple(
             BindingVerdict(
-                binding_snapshot(binding), leads, reason(exchange, binding, self._message, leads, self._node.profile)
+                binding_snapshot(binding),
+                leads,
+                reason(exchange, binding, self._message, leads, self._node.state.profile),
             )
             for binding, leads in asked
         )
@@ -186,7 +188,7 @@ class _Way:
             if key in queues:
                 binding = BindingSnapshot("", "queue", key, key, {})
                 verdicts.append(BindingVerdict(binding, True, "the routing key is the queue's name"))
-            elif key in self._node.reply_channels:
+            elif key in self._node.state.reply_channels:
                 notes.append(f"{key!r} is the address of a client that waits for direct replies; it gets the message")
             else:
                 near = difflib.get_close_matches(key, queues, n=3)
@@ -199,7 +201,7 @@ def _outlook(vhost: VirtualHost, queue: Queue, message: Message) -> QueueOutlook
     ready, unacked, consumers = len(queue.backlog), len(queue.unacked), len(queue.consumers)
     notes = [f"{ready} ready, {unacked} unacked, {consumers} consumers", *_limits(queue, message)]
     settings = queue.settings
-    if not queue.is_stream:
+    if not queue.type.is_log:
         ttls = [each for each in (settings.message_ttl_ms, message.properties.expiration) if each is not None]
         if ttls:
             notes.append(f"it expires after {min(map(int, ttls)) / 1000:g} s if nobody takes it")
@@ -221,6 +223,6 @@ def _limits(queue: Queue, message: Message) -> list[str]:
         return [f"it has room for the message ({told})"]
     if not settings.rejects:
         return [f"it is full ({told}), and drops its oldest message unless somebody takes one"]
-    if queue.is_quorum:
+    if queue.type.stops_publishers:
         return [f"it is full ({told}), and refuses what comes once its publishers know"]
     return [f"it is full ({told}), and refuses the message (overflow {settings.overflow})"]

@@ -32,7 +32,7 @@ from fakeamqp.node.observers.watching import (
     UNDELIVERABLE,
 )
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.journal import Journal
 from fakeamqp.node.state.message import Message
 from fakeamqp.simulation.events import EFFECT, Event, shown_body
@@ -102,15 +102,15 @@ def told(recorded: tuple[Any, ...]) -> Event:
 
 def tell_of_losses(node: Node, journal: Journal, watch: watching.Watch) -> None:
     """The node is gone: tell what its queues held and the disk does not, what it does, and what it alone does."""
-    for vhost in node.vhosts.values():
+    for vhost in node.state.vhosts.values():
         for queue in vhost.queues.values():
-            _tell_of_losses(queue, journal, watch, node.now_us)
+            _tell_of_losses(queue, journal, watch, node.state.now_us)
 
 
 def _tell_of_losses(queue: Queue, journal: Journal, watch: watching.Watch, now_us: int) -> None:
     store = journal.stores.get(queue.key)
     on_disk = {} if store is None else store.entries
-    held = chain(queue.backlog, queue.unacked.values(), (each.entry for each in queue.discarded))
+    held = chain(queue.backlog, queue.unacked.values(), (each.entry for each in queue.discarded.values()))
     there = {entry.position: entry.message for entry in held}
     for position in sorted(there):
         if position not in on_disk:

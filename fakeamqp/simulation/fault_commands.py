@@ -204,7 +204,7 @@ class FaultCommands:
             if outbox and protocol_faults.is_confirm(outbox[0][1]) and self._is_due(each):
                 self.waiting.remove(each)
                 self._tell(each.fault, stream, protocol_faults.lose_confirm(outbox, stream.owner))
-        if self._broker.node is None or connection.id not in self._broker.node.connections:
+        if self._broker.node is None or connection.id not in self._broker.node.state.connections:
             return bool(outbox)
         for each in self._armed(stream, "reorder"):
             exchange = protocol_faults.successor(connection, outbox, each.fault.queue)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from fakeamqp.node.metadata.lifecycle import remove_consumer
-from fakeamqp.node.queues.consumers import Consumer
+from fakeamqp.node.metadata.lifecycle import cancel_consumer
+from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.sessions import handshake
+from fakeamqp.node.state.connection import channel_of
 from fakeamqp.node.state.timers import NEVER_US
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.faults import OF_A_TASK, OF_THE_NEXT, Fault
@@ -17,7 +18,7 @@ from fakeamqp.spec.methods import BasicCancel, Method
 
 if TYPE_CHECKING:
     from fakeamqp.node.node import Node
-    from fakeamqp.node.state.channel import Channel
+    from fakeamqp.node.state.connection import Channel
     from fakeamqp.simulation.broker import SimulatedBroker
     from fakeamqp.simulation.network import Stream
     from fakeamqp.simulation.tasks import Task
@@ -87,7 +88,7 @@ def _alarm(broker: SimulatedBroker, fault: Fault, target: Target) -> str:
         return ""
     node = broker.node
     end_us = NEVER_US if fault.seconds is None else broker.clock.now_us + to_us(fault.seconds)
-    if "memory" not in node.alarms:
+    if "memory" not in node.state.alarms:
         broker.alarm("memory")
         broker.alarm_ends_us = end_us
     elif broker.alarm_ends_us is not None:  # an alarm raised by hand ends by hand
@@ -95,7 +96,7 @@ def _alarm(broker: SimulatedBroker, fault: Fault, target: Target) -> str:
 
     def clear() -> None:
         is_due = broker.alarm_ends_us is not None and broker.alarm_ends_us <= broker.clock.now_us
-        if is_due and broker.node is node and "memory" in node.alarms:
+        if is_due and broker.node is node and "memory" in node.state.alarms:
             broker.clear_alarm("memory")
 
     if fault.seconds is not None:
@@ -111,7 +112,7 @@ def _close_channel(broker: SimulatedBroker, fault: Fault, target: Target) -> str
     error = SoftError(fault.code, fault.text)
     with broker.lock:
         for channel in channels:
-            handshake.close_channel(node, channel, error, target.method if fault.before else None)
+            handshake.close_channel(node.state, channel, error, target.method if fault.before else None)
         node.finish_turn()
         broker.notify()
     numbers = ", ".join(str(channel.number) for channel in channels)
@@ -125,9 +126,10 @@ def _cancel_consumer(broker: SimulatedBroker, fault: Fault, target: Target) -> s
         return ""
     with broker.lock:
         for consumer in consumers:
-            remove_consumer(node, consumer)
-            if consumer.channel.connection.can("consumer_cancel_notify"):
-                consumer.channel.send(BasicCancel(consumer.tag, True))
+            channel = channel_of(consumer)
+            cancel_consumer(node.state, consumer)
+            if channel.connection.can("consumer_cancel_notify"):
+                channel.send(BasicCancel(consumer.tag, True))
         node.finish_turn()
         broker.notify()
     queues = ", ".join(dict.fromkeys(repr(consumer.queue.name) for consumer in consumers))

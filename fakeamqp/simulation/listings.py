@@ -28,12 +28,12 @@ class Listings:
     def vhost(self, name: str = "/") -> VirtualHostSnapshot:
         """A virtual host as it is now. Raises Misuse if there is none, or while the broker is down."""
         with self.lock:
-            return vhost_snapshot(commands.existing_vhost(self._running_node("vhost"), name))
+            return vhost_snapshot(commands.existing_vhost(self._running_node("vhost").state, name))
 
     def vhosts(self) -> list[VirtualHostSnapshot]:
         """All virtual hosts as they are now."""
         with self.lock:
-            return [vhost_snapshot(vhost) for vhost in self._running_node("vhosts").vhosts.values()]
+            return [vhost_snapshot(vhost) for vhost in self._running_node("vhosts").state.vhosts.values()]
 
     def list_queues(self, vhost: str = "/") -> list[QueueSnapshot]:
         """A virtual host's queues."""

@@ -219,7 +219,7 @@ class Stream:
         connection = self.connection
         if connection is None or not connection.heartbeat_us or self._node is not self._broker.node:
             return False
-        return connection.id in self._node.connections
+        return connection.id in self._node.state.connections
 
     def is_missed_by_client(self) -> bool:
         """Whether the client will give this connection up, if it looks for heartbeats, as none come."""

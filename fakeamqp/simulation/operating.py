@@ -18,6 +18,7 @@ from fakeamqp.node.operator.definitions import import_definitions
 from fakeamqp.node.operator.exporting import export_definitions
 from fakeamqp.node.operator.importing import ImportReport
 from fakeamqp.node.sessions import alarms
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.words.facts import PolicyFact
 from fakeamqp.spec.errors import Misuse, UnsupportedDefinitions
 
@@ -48,7 +49,7 @@ class OperatorCommands:
         Queues that can be, and say nothing of their type, are of the default type: "classic", "quorum" or "stream".
         """
         self._operate("add_vhost", commands.add_vhost, name, default_queue_type)
-        if self.node is not None and GUEST in self.node.access.users:
+        if self.node is not None and GUEST in self.node.state.access.users:
             self.set_permissions(GUEST, EVERYTHING, EVERYTHING, EVERYTHING, vhost=name)
 
     def delete_vhost(self, name: str) -> None:
@@ -106,7 +107,8 @@ class OperatorCommands:
 
     def clear_alarm(self, resource: str) -> None:
         """The node has enough of a resource again; with the last alarm, connections are unblocked."""
-        self._operate("clear_alarm", alarms.clear_alarm, resource)
+        node = self._running_node("clear_alarm")
+        self._operate("clear_alarm", lambda state: node.clear_alarm(resource))
 
     def set_policy(
         self,
@@ -184,11 +186,8 @@ class OperatorCommands:
         """
         reports: list[ImportReport] = []
 
-        def command(node: Node, where: str | None) -> None:
-            try:
-                reports.append(import_definitions(node, _read(definitions), where))
-            finally:
-                node.finish_turn()
+        def command(state: NodeState, where: str | None) -> None:
+            reports.append(import_definitions(state, _read(definitions), where))
 
         self._operate("import_definitions", command, vhost)
         (report,) = reports
@@ -206,7 +205,7 @@ class OperatorCommands:
         Passwords are hashed; exclusive queues are left out. Raises Misuse if there is no such virtual host.
         """
         with self.lock:
-            return export_definitions(self._running_node("export_definitions"), vhost)
+            return export_definitions(self._running_node("export_definitions").state, vhost)
 
 
 def _read(definitions: Definitions) -> Any:

@@ -13,10 +13,10 @@ from typing import Any
 
 from fakeamqp.node.node import Node
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.sessions.confirms import Awaiting
-from fakeamqp.node.state.channel import Channel, Unacked
-from fakeamqp.node.state.connection import Connection
-from fakeamqp.node.state.message import Entry, Message
+from fakeamqp.node.state.commands import TimePasses
+from fakeamqp.node.state.connection import Channel, Connection, Unacked
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.state.receipts import Awaiting, Receipt
 from fakeamqp.simulation.faults import Fault
 from fakeamqp.spec.methods import BasicAck, BasicDeliver, BasicGetOk, BasicNack, BasicPublish, Method
 
@@ -40,13 +40,15 @@ def _shown(body: bytes) -> str:
 
 def is_confirmed(node: Node, channel: Channel, method: Method) -> bool:
     """Whether this is a publish that the node reads now and confirms."""
-    return type(method) is BasicPublish and channel.confirms and not node.alarms
+    return type(method) is BasicPublish and channel.confirms and not node.state.alarms
 
 
 def refuse_publish(node: Node, channel: Channel, method: Any, owner: str) -> str:
     """The node answers a publish with basic.nack, as if a queue had failed to store it."""
-    channel.connection.heard_us = node.now_us
-    node.awaiting.append(Awaiting(0, channel, channel.next_publish_number, True))
+    channel.connection.heard_us = node.state.now_us
+    receipt = Receipt()
+    receipt.refused()
+    node.state.awaiting.append(Awaiting(receipt, channel, channel.next_publish_number))
     channel.next_publish_number += 1
     node.finish_turn()
     return f"the node refuses {_whose(owner)} {_shown(method.body)}"
@@ -79,17 +81,17 @@ class Recurrence:
     message: Message
     times: int
 
-    def is_of(self, entry: Entry) -> bool:
+    def is_of(self, unacked: Unacked) -> bool:
         """Whether it is the one."""
-        return entry.queue is self.queue and entry.message is self.message
+        return unacked.queue is self.queue and unacked.entry.message is self.message
 
 
 def recurrence_of(connection: Connection, outbox: Outbox, fault: Fault) -> Recurrence | None:
     """What is first in the outbox, if it is a delivery that is to be acknowledged, and can come again."""
     unacked = _first_delivery(connection, outbox)
-    if unacked is None or unacked.entry.queue.is_stream or fault.queue not in (None, unacked.entry.queue.name):
+    if unacked is None or unacked.queue.type.is_log or fault.queue not in (None, unacked.queue.name):
         return None
-    return Recurrence(unacked.entry.queue, unacked.entry.message, fault.times)
+    return Recurrence(unacked.queue, unacked.entry.message, fault.times)
 
 
 def take_for_lost(
@@ -103,7 +105,7 @@ def take_for_lost(
     words = []
     kept = []
     for unacked in covered:
-        found = next((each for each in recurrences if each.times and each.is_of(unacked.entry)), None)
+        found = next((each for each in recurrences if each.times and each.is_of(unacked)), None)
         if found is None:
             kept.append(unacked.delivery_tag)
         else:
@@ -152,14 +154,14 @@ def successor(connection: Connection, outbox: Outbox, queue: str | None) -> Call
     unacked = _first_delivery(connection, outbox)
     if unacked is None:
         return None
-    source = unacked.entry.queue
-    if source.is_stream or source.is_quorum or queue not in (None, source.name):
+    source = unacked.queue
+    if not source.type.keeps_places or queue not in (None, source.name):
         return None
     channel = connection.channels[outbox[0][0]]
     for place in range(1, len(outbox)):
         number, method = outbox[place]
         other = channel.unacked.get(method.delivery_tag) if isinstance(method, BasicDeliver) else None
-        if number == channel.number and other is not None and other.entry.queue is source:
+        if number == channel.number and other is not None and other.queue is source:
             return partial(_exchange, outbox, place, channel, unacked, other)
     if not source.backlog:
         return None
@@ -183,18 +185,17 @@ def _exchange(
 def _exchange_with_head(outbox: Outbox, channel: Channel, unacked: Unacked, node: Node, owner: str) -> str:
     first = outbox[0][1]
     assert isinstance(first, BasicDeliver | BasicGetOk)
-    entry = unacked.entry
-    queue = entry.queue
+    entry, queue = unacked.entry, unacked.queue
     head = queue.take()
     queue.put_back(entry)
     unacked.entry = head
     if head.survives and queue.store is not None:
-        node.journal.mark_entry(queue.store, head, head.deliveries + 1)
+        node.state.journal.mark_entry(queue.store, head, head.deliveries + 1)
     message = head.message
     first.redelivered = head.is_redelivered
     first.exchange, first.routing_key = message.exchange, message.routing_key
     first.properties, first.body = message.properties, message.body
-    node.touch(queue)
+    node.state.line.append(TimePasses(queue))
     node.finish_turn()
     return _told(message.body, entry.message.body, owner)
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from fakeamqp.node.metadata.policies import set_for
-from fakeamqp.node.queues.consumers import Consumer
+from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.exchanges import Exchange
+from fakeamqp.node.state.connection import channel_of
 from fakeamqp.node.state.message import Entry
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.bindings import Binding
@@ -152,6 +153,7 @@ def queue_snapshot(queue: Queue) -> QueueSnapshot:
     """A queue as it is now."""
     fact = queue.fact
     unacked = sorted(queue.unacked.values(), key=lambda entry: entry.position)
+    active = list(queue.consumers.served())
     return QueueSnapshot(
         name=fact.name,
         type=queue.settings.queue_type,
@@ -161,7 +163,7 @@ def queue_snapshot(queue: Queue) -> QueueSnapshot:
         arguments=_settings(fact.arguments),
         messages=tuple(_message_snapshot(entry) for entry in queue.backlog),
         unacked=tuple(_message_snapshot(entry) for entry in unacked),
-        consumers=tuple(consumer_snapshot(consumer) for consumer in queue.consumers),
+        consumers=tuple(consumer_snapshot(consumer, active=consumer in active) for consumer in queue.consumers),
         policy=_name(queue.policy),
         operator_policy=_name(queue.operator_policy),
         settings=FrozenMapping(set_for(queue)),
@@ -188,18 +190,19 @@ def binding_snapshot(binding: Binding) -> BindingSnapshot:
     return BindingSnapshot(binding.source, kind, name, binding.routing_key, _settings(binding.arguments))
 
 
-def consumer_snapshot(consumer: Consumer) -> ConsumerSnapshot:
+def consumer_snapshot(consumer: Consumer, *, active: bool) -> ConsumerSnapshot:
     """A consumer as it is now."""
+    channel = channel_of(consumer)
     return ConsumerSnapshot(
         tag=consumer.tag,
         queue=consumer.queue.name,
-        connection=consumer.channel.connection.name,
-        channel=consumer.channel.number,
+        connection=channel.connection.name,
+        channel=channel.number,
         exclusive=consumer.exclusive,
         no_ack=consumer.no_ack,
         prefetch_count=consumer.prefetch_count,
         unacked=consumer.outstanding,
-        active=consumer in consumer.queue.consumers.served(),
+        active=active,
         arguments=_settings(consumer.arguments),
     )
 

@@ -108,8 +108,8 @@ def deadlock_story(broker: SimulatedBroker, waits: list[str]) -> str:
     """Who waits for what, and how things stand with the broker."""
     lines = ["nothing can happen any more, but a client waits:", *(f"  {each}" for each in waits)]
     lines += [f"  {line}" for line in describe_queues(broker)]
-    if broker.node is not None and broker.node.alarms:
-        low = " & ".join(broker.node.alarms)
+    if broker.node is not None and broker.node.state.alarms:
+        low = " & ".join(broker.node.state.alarms)
         lines.append(f"  the broker is low on {low} and reads nothing from who has published; see broker.clear_alarm")
     lines.append(
         "A real program would hang here. If it should not: publish what it waits for, or give it a time limit, "

@@ -149,11 +149,15 @@ class ModelChannel:
         self.settlements.append((deliveries, requeue))
 
     def commit(self, now_us: int) -> None:
-        """tx.commit."""
+        """tx.commit: at a quorum queue what is settled comes before what is published."""
         for queue, message in self.publishes:
-            queue.enqueue(message, now_us)
+            if not queue.is_quorum:
+                queue.enqueue(message, now_us)
         for deliveries, requeue in self.settlements:
             self.settle(deliveries, requeue)
+        for queue, message in self.publishes:
+            if queue.is_quorum:
+                queue.enqueue(message, now_us)
         self.publishes, self.settlements = [], []
 
     def roll_back(self) -> None:

@@ -50,7 +50,7 @@ def test_it_explains_what_the_node_does(
         assert broker.node is not None
         for exchange, key in itertools.product(("", *sorted(there)), KEYS):
             message = Message(exchange, key, BasicProperties(headers=found), b"")
-            routed = {queue.name for queue in broker.node.vhosts["/"].route(exchange, message)}
+            routed = {queue.name for queue in broker.node.state.vhosts["/"].route(exchange, message)}
             explanation = broker.explain(key, exchange, found)
             assert set(explanation.queues) == routed
             assert len(explanation.queues) == len(routed)

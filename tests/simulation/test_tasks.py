@@ -270,12 +270,12 @@ def test_a_killed_program_gives_back_what_is_its_own_and_reaches_the_broker_no_m
     task = broker.spawn(work)
     broker.run(until=lambda: broker.vhost().queues and broker.vhost().queue("orders").messages)
     assert broker.node is not None
-    assert len(broker.node.connections) == 1
+    assert len(broker.node.state.connections) == 1
     task.kill()
     assert seen[0] == "finally"
     assert seen[1:6] == ["TaskKilled"] * 5
     assert (task.is_alive, task.result, task.exception) == (False, None, None)
-    assert len(broker.node.connections) == 0
+    assert len(broker.node.state.connections) == 0
     assert [message.body for message in broker.vhost().queue("orders").messages] == [b"before"]
     assert list(broker.vhost().queues) == ["orders"]
     before = broker.now

@@ -105,7 +105,7 @@ class TestLimits:
         broker.connect().channel().queue_declare("orders")
         broker.advance(1)
         assert broker.node is not None
-        assert broker.node.watch is None
+        assert broker.node.state.watch is None
         assert not broker.trace.is_complete
         for read in (len, list, lambda trace: trace.filter(), lambda trace: trace[-1]):
             with pytest.raises(fakeamqp.Misuse, match="there is no trace"):

@@ -6,83 +6,156 @@ Source: rabbit_dead_letter.erl; what 3.10 and 4.0 write into the headers was obs
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from fakeamqp.node.observers.watching import DEAD_LETTERED, REFUSED, UNDELIVERABLE
+from fakeamqp.node.queues.effects import Discarded
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.sessions.reply_to import deliver_replies
-from fakeamqp.node.state.message import Death, Message
+from fakeamqp.node.state.commands import Publish, TimePasses
+from fakeamqp.node.state.message import Death, Entry, Message
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.words.dates import date_s
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.tables import EMPTY_TABLE, LongLong, Table
 
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
-
 X_DEATH = "x-death"
 CC = "CC"
 
+DEAD_LETTER_RETRY_US = 180_000_000
+"""How long a dead letter waits that could not be delivered (rabbit_fifo_dlx_worker.erl, settle_timeout)."""
+
+
+def give_up(state: NodeState, queue: Queue, entry: Entry, reason: str, failures: int) -> None:
+    """A queue has given up an entry: dead-letter it, and keep it until that is done where it must not be lost."""
+    if state.watch is not None:
+        state.watch(state.now_us, reason, entry.message, (queue,))
+    if not (queue.type.carries_failures and state.profile.keeps_own_deaths):
+        failures = 0
+    if not queue.settings.dead_letters_at_least_once:
+        dead_letter(state, queue, entry.message, reason, failures)
+        state.retract_entry(queue, entry)
+        return
+    discarded = Discarded(entry, reason, failures)
+    queue.discard(discarded)
+    assert queue.store is not None  # a quorum queue survives
+    state.journal.discard_entry(queue.store, entry, reason)
+    _send(state, queue, discarded)
+
+
+def _send(state: NodeState, queue: Queue, discarded: Discarded) -> None:
+    """Dead-letter what must arrive."""
+    discarded.is_sent = True
+    discarded.is_refused = False
+    discarded.position = 0
+    state.dead_letters.append((queue, discarded))
+    dead_letter(state, queue, discarded.entry.message, discarded.reason, discarded.failures, discarded)
+
+
+def finish_dead_letters(state: NodeState) -> None:
+    """Let go of what has arrived wherever it should go, and is safe there; try the others again after a while."""
+    under_way, state.dead_letters = state.dead_letters, []
+    for queue, discarded in under_way:
+        if queue.is_deleted:
+            continue
+        if discarded.is_refused or not discarded.arrived:
+            discarded.is_sent = False
+            if queue.retry_timer is None:
+                retry = partial(retry_dead_letters, state, queue)
+                queue.retry_timer = state.timers.at(state.now_us + DEAD_LETTER_RETRY_US, retry)
+        elif discarded.position <= state.journal.synced:
+            queue.forget_discarded(discarded)
+            state.retract_entry(queue, discarded.entry)
+            state.line.append(TimePasses(queue))  # which may have room now
+        else:
+            state.dead_letters.append((queue, discarded))
+
+
+def retry_dead_letters(state: NodeState, queue: Queue) -> None:
+    """Send again what has died and could not arrive before."""
+    queue.retry_timer = None
+    for discarded in queue.discarded.values():
+        if not discarded.is_sent:
+            _send(state, queue, discarded)
+
 
 def dead_letter(
-    node: Node, queue: Queue, message: Message, reason: str, arrived: list[str] | None = None, failures: int = 0
-) -> bool:
+    state: NodeState,
+    queue: Queue,
+    message: Message,
+    reason: str,
+    failures: int = 0,
+    discarded: Discarded | None = None,
+) -> None:
     """Publish a message that a queue has given up to the queue's dead letter exchange, if there is one.
 
-    `failures` are those of its deliveries. Queues whose names are in `arrived` have it already; those that it now comes
-    to are added. Returns whether it has arrived wherever it should go, and that is somewhere.
+    `failures` are those of its deliveries. `discarded` is told where it arrives: queues that have it already do not get
+    it again, and one that would get it in a circle counts as having it.
     """
-    arrived = [] if arrived is None else arrived
-    refusals = _dead_letter(node, queue, message, reason, arrived, failures)
-    has_arrived = bool(arrived) and not refusals
-    for target, dead in refusals:  # which grows meanwhile
-        if target.settings.overflow == "reject-publish-dlx":
-            refusals += _dead_letter(node, target, dead, "maxlen", [])
-    return has_arrived
-
-
-def _dead_letter(
-    node: Node, queue: Queue, message: Message, reason: str, arrived: list[str], failures: int = 0
-) -> list[tuple[Queue, Message]]:
-    """Publish a dead letter; which full queues have refused what. One that would go in a circle counts as arrived."""
     settings = queue.settings
-    exchange = node.vhosts[queue.fact.vhost].exchanges.get(settings.dead_letter_exchange or "")
     if settings.dead_letter_exchange is None:
-        return []
+        return
+    vhost = state.vhosts[queue.fact.vhost]
+    exchange = vhost.exchanges.get(settings.dead_letter_exchange)
     if exchange is None:
-        if node.watch is not None:
+        if state.watch is not None:
             named = {"reason": reason, "dead_letter_exchange": settings.dead_letter_exchange}
-            node.watch(node.now_us, UNDELIVERABLE, message, (queue,), None, named)
-        return []
-    dead = _dead(node, queue, message, reason, failures)
-    targets = node.vhosts[queue.fact.vhost].route(exchange.name, dead)
+            state.watch(state.now_us, UNDELIVERABLE, message, (queue,), None, named)
+        return
+    dead = _dead(state, queue, message, reason, failures)
+    targets = vhost.route(exchange.name, dead)
     if not exchange.name:
-        deliver_replies(node, dead)
-    registrations = queue.registrations if settings.dead_letters_at_least_once else None
-    refusals: list[tuple[Queue, Message]] = []
+        deliver_replies(state, dead)
+    _send_to(state, queue, targets, dead, reason, discarded)
+
+
+def _send_to(
+    state: NodeState,
+    queue: Queue,
+    targets: tuple[Queue, ...],
+    dead: Message,
+    reason: str,
+    discarded: Discarded | None,
+) -> None:
+    registrations = None if discarded is None else queue.registrations
     taking: list[Queue] = []
+    stopping: list[Queue] = []
     in_circle: list[str] = []
     for target in targets:
-        if target.name in arrived:
+        if discarded is not None and target.name in discarded.arrived:
             continue
-        if target.is_stream and not (node.profile.streams_take_any_dead_letter or settings.dead_letters_at_least_once):
+        if not target.type.takes_dead_letters(discarded is not None, state.profile):
             continue
-        is_cycle = reason != "rejected" and _is_cycle(target.name, dead.deaths)
-        if not is_cycle and target.may_refuse and target.refuses(dead, registrations):
-            refusals.append((target, dead))
-            continue
-        arrived.append(target.name)
-        if is_cycle:
+        if reason != "rejected" and _is_cycle(target.name, dead.deaths):
             in_circle.append(target.name)
+            if discarded is not None:
+                discarded.taken(target.name, 0)
+        elif target.may_refuse and target.type.stops(target, dead, registrations):
+            stopping.append(target)
+            if discarded is not None:
+                discarded.refused()
         else:
             taking.append(target)
-            node.enqueue(target, dead)
-    if node.watch is not None:
-        vhost = queue.fact.vhost
-        details: Table = {"queue": queue.name, "vhost": vhost, "reason": reason, "in_circle": in_circle}
-        node.watch(node.now_us, DEAD_LETTERED, dead, tuple(taking), None, details)
-        for target, _ in refusals:
-            node.watch(node.now_us, REFUSED, dead, (target,))
-    return refusals
+    if state.watch is not None:
+        _tell(state, queue, dead, reason, taking, stopping, in_circle)
+    state.line.extend(Publish(target, dead, discarded) for target in taking)
+
+
+def _tell(
+    state: NodeState,
+    queue: Queue,
+    dead: Message,
+    reason: str,
+    taking: list[Queue],
+    stopping: list[Queue],
+    in_circle: list[str],
+) -> None:
+    assert state.watch is not None
+    details: Table = {"queue": queue.name, "vhost": queue.fact.vhost, "reason": reason, "in_circle": in_circle}
+    state.watch(state.now_us, DEAD_LETTERED, dead, tuple(taking), None, details)
+    for target in stopping:
+        state.watch(state.now_us, REFUSED, dead, (target,))
 
 
 def _is_cycle(queue: str, deaths: tuple[Death, ...]) -> bool:
@@ -95,11 +168,11 @@ def _is_cycle(queue: str, deaths: tuple[Death, ...]) -> bool:
     return False
 
 
-def _dead(node: Node, queue: Queue, message: Message, reason: str, failures: int) -> Message:
-    profile = node.profile
+def _dead(state: NodeState, queue: Queue, message: Message, reason: str, failures: int) -> Message:
+    profile = state.profile
     properties = message.properties
     known = message.deaths if profile.keeps_own_deaths else _deaths_in(properties.headers or EMPTY_TABLE)
-    deaths = _with_death(node, queue, message, reason, known)
+    deaths = _with_death(state, queue, message, reason, known)
     new_key = queue.settings.dead_letter_routing_key
     headers = dict(properties.headers or EMPTY_TABLE)
     if new_key is not None and not profile.keeps_own_deaths:
@@ -118,23 +191,25 @@ def _dead(node: Node, queue: Queue, message: Message, reason: str, failures: int
     )
 
 
-def _with_death(node: Node, queue: Queue, message: Message, reason: str, known: tuple[Death, ...]) -> tuple[Death, ...]:
+def _with_death(
+    state: NodeState, queue: Queue, message: Message, reason: str, known: tuple[Death, ...]
+) -> tuple[Death, ...]:
     """The deaths so far and this one: the latest first, and those of one queue and reason counted."""
     same = [death for death in known if (death.queue, death.reason) == (queue.name, reason)]
     others = [death for death in known if (death.queue, death.reason) != (queue.name, reason)]
-    if not node.profile.keeps_own_deaths:
+    if not state.profile.keeps_own_deaths:
         others.reverse()  # observed: 3.10 turns the older ones round each time
     if same:
-        is_sorted = not node.profile.keeps_own_deaths
+        is_sorted = not state.profile.keeps_own_deaths
         again = same[0].replace(count=same[0].count + 1, written=None, is_sorted=is_sorted)
         return (again, *others)
-    keeps_own = node.profile.keeps_own_deaths
+    keeps_own = state.profile.keeps_own_deaths
     blind_keys = _blind_keys(message, known) if keeps_own else ()
     death = Death(
         queue.name,
         reason,
         1,
-        date_s(node.now_us),
+        date_s(state.now_us),
         message.exchange,
         _told_keys(message, blind_keys) if keeps_own else (message.routing_key, *message.cc()),
         message.properties.expiration,

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from fakeamqp.node.messages.arrivals import arrive
 from fakeamqp.node.metadata.permissions import check_exchange, check_topic
 from fakeamqp.node.observers.firehose import copy_publish
 from fakeamqp.node.observers.watching import RETURNED
-from fakeamqp.node.queues.streams import check_storable
-from fakeamqp.node.routing.exchanges import Exchange, exchange_named
-from fakeamqp.node.sessions.confirms import Awaiting
+from fakeamqp.node.routing.exchanges import Exchange
 from fakeamqp.node.sessions.reply_to import REPLY_TO, address_for_replies, deliver_replies
-from fakeamqp.node.state.channel import Channel, Publication
+from fakeamqp.node.state.connection import Channel, Publication
 from fakeamqp.node.state.message import Message
+from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.receipts import Awaiting, Receipt
 from fakeamqp.node.words import erlang
+from fakeamqp.node.words.names import exchange_named
 from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
 from fakeamqp.spec.methods import BasicPublish, BasicReturn
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 from fakeamqp.spec.tables import Table, field_type
-
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
 
 MAX_EXPIRATION_MS = 315_360_000_000
 """Ten years, the most that RabbitMQ takes (rabbit_misc.erl, check_expiry)."""
@@ -32,71 +29,74 @@ CC = "CC"
 BCC = "BCC"
 
 
-def publish(node: Node, channel: Channel, method: BasicPublish) -> None:
+def publish(state: NodeState, channel: Channel, method: BasicPublish) -> None:
     """basic.publish."""
-    if len(method.body) > node.profile.max_message_size:
+    if len(method.body) > state.profile.max_message_size:
         raise precondition_failed(
-            f"message size {len(method.body)} is larger than configured max size {node.profile.max_message_size}"
+            f"message size {len(method.body)} is larger than configured max size {state.profile.max_message_size}"
         )
     if method.immediate:
         raise not_implemented("immediate=true")
-    exchange = _exchange_to_publish_to(node, channel, method)
+    exchange = _exchange_to_publish_to(state, channel, method)
     properties = method.properties
     keys: tuple[str, ...] = ()
     if properties is not EMPTY_PROPERTIES:
-        properties, keys = _checked_properties(node, channel, properties)
-        if keys and node.profile.checks_topics_in_cc:
+        properties, keys = _checked_properties(state, channel, properties)
+        if keys and state.profile.checks_topics_in_cc:
             for key in keys:
-                check_topic(node, channel, "write", exchange, key)
+                check_topic(state, channel, "write", exchange, key)
     message = Message(exchange.name, method.routing_key, properties, method.body, keys)
     queues = channel.vhost.route(exchange.name, message)
-    if not exchange.name and (keys or not queues) and node.reply_channels:
-        deliver_replies(node, message)
+    if not exchange.name and (keys or not queues) and state.reply_channels:
+        deliver_replies(state, message)
     if channel.vhost.is_traced:
-        copy_publish(node, channel, message, queues)
-    if properties.headers and any(queue.is_stream for queue in queues):
-        check_storable(properties.headers, node.profile)
+        copy_publish(state, channel, message, queues)
+    if properties.headers:
+        for queue in queues:
+            queue.type.check_headers(properties.headers, state.profile)
     if channel.transaction is not None:
         names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))
         return
-    receipt = arrive(node, queues, message, channel)
-    if not queues and method.mandatory:
-        give_back(node, channel, message)
+    receipt = None
     if channel.confirms:
-        node.awaiting.append(Awaiting(receipt.position, channel, channel.next_publish_number, bool(receipt.refusing)))
+        receipt = Receipt()
+        state.awaiting.append(Awaiting(receipt, channel, channel.next_publish_number))
         channel.next_publish_number += 1
+    arrive(state, queues, message, channel, receipt)
+    if not queues and method.mandatory:
+        give_back(state, channel, message)
 
 
-def give_back(node: Node, channel: Channel, message: Message) -> None:
+def give_back(state: NodeState, channel: Channel, message: Message) -> None:
     """basic.return of a mandatory message that led nowhere."""
-    if node.watch is not None:
-        node.watch(node.now_us, RETURNED, message, (), channel)
+    if state.watch is not None:
+        state.watch(state.now_us, RETURNED, message, (), channel)
     channel.send(BasicReturn(312, "NO_ROUTE", message.exchange, message.routing_key, message.properties, message.body))
 
 
-def _exchange_to_publish_to(node: Node, channel: Channel, method: BasicPublish) -> Exchange:
+def _exchange_to_publish_to(state: NodeState, channel: Channel, method: BasicPublish) -> Exchange:
     name = method.exchange  # with its line ends, unlike elsewhere (observed)
-    check_exchange(node, channel, "write", name)
+    check_exchange(state, channel, "write", name)
     exchange = channel.vhost.exchange(name)
     if exchange.fact.internal:
         raise access_refused(f"cannot publish to internal {exchange_named(name, channel.vhost.name)}")
-    if node.access.topic_permissions:
-        check_topic(node, channel, "write", exchange, method.routing_key)
+    if state.access.topic_permissions:
+        check_topic(state, channel, "write", exchange, method.routing_key)
     return exchange
 
 
 def _checked_properties(
-    node: Node, channel: Channel, properties: BasicProperties
+    state: NodeState, channel: Channel, properties: BasicProperties
 ) -> tuple[BasicProperties, tuple[str, ...]]:
     """Refuse what RabbitMQ refuses; answers the properties as they are delivered, and further routing keys."""
-    profile = node.profile
+    profile = state.profile
     if not profile.checks_message_before_user_id:
-        _check_user_id(node, channel, properties)
+        _check_user_id(state, channel, properties)
     expiration = _checked_expiration(properties.expiration)
     keys = sender_selected_keys(properties.headers) if properties.headers else ()
     if profile.checks_message_before_user_id:
-        _check_user_id(node, channel, properties)
+        _check_user_id(state, channel, properties)
     if profile.delivery_mode_is_checked and properties.delivery_mode not in (None, 1, 2):
         raise precondition_failed(f"invalid message: {{delivery_mode_unknown,{properties.delivery_mode}}}")
     normalised = properties
@@ -110,9 +110,9 @@ def _checked_properties(
     return normalised, keys
 
 
-def _check_user_id(node: Node, channel: Channel, properties: BasicProperties) -> None:
+def _check_user_id(state: NodeState, channel: Channel, properties: BasicProperties) -> None:
     user = channel.connection.user
-    if properties.user_id in (None, user) or "impersonator" in node.access.users[user].tags:
+    if properties.user_id in (None, user) or "impersonator" in state.access.users[user].tags:
         return
     raise precondition_failed(f"user_id property set to '{properties.user_id}' but authenticated user was '{user}'")
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fakeamqp.node.state.connection import Connection
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.names import NODE_NAME
 from fakeamqp.node.words.parameters import limit
 from fakeamqp.spec.errors import HardError, not_allowed, precondition_failed
 from fakeamqp.spec.tables import EMPTY_TABLE, Table
-
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
 
 MAX_CONNECTIONS = "max-connections"
 MAX_QUEUES = "max-queues"
@@ -37,27 +33,27 @@ def assert_room_for_queue(vhost: VirtualHost, name: str) -> None:
         )
 
 
-def assert_room_for_connection(node: Node, user: str, vhost: VirtualHost) -> None:
+def assert_room_for_connection(state: NodeState, user: str, vhost: VirtualHost) -> None:
     """Raise 530 where a virtual host, or a user, has as many connections as it may."""
-    others = node.connections.values()
+    others = state.connections.values()
     most = limit(vhost_limits(vhost), MAX_CONNECTIONS)
     if most is not None and sum(each.vhost is vhost for each in others) >= most:
         raise not_allowed(
             f"access to vhost '{vhost.name}' refused for user '{user}': connection limit ({most}) is reached"
         )
-    most = limit(node.access.limits(user), MAX_CONNECTIONS)
+    most = limit(state.access.limits(user), MAX_CONNECTIONS)
     if most is not None and sum(each.vhost is not None and each.user == user for each in others) >= most:
         raise not_allowed(f"connection refused for user '{user}': user connection limit ({most}) is reached")
 
 
-def assert_user_may_open_channel(node: Node, connection: Connection) -> None:
+def assert_user_may_open_channel(state: NodeState, connection: Connection) -> None:
     """Raise 530 where a user has as many channels, over all connections, as he may."""
-    most = limit(node.access.limits(connection.user), MAX_CHANNELS)
+    most = limit(state.access.limits(connection.user), MAX_CHANNELS)
     if most is None:
         return
-    if sum(len(each.channels) for each in node.connections.values() if each.user == connection.user) >= most:
+    if sum(len(each.channels) for each in state.connections.values() if each.user == connection.user) >= most:
         # Observed: 4.0 says the name of its node here.
-        who = connection.user if node.profile.names_user_of_channel_limit else NODE_NAME
+        who = connection.user if state.profile.names_user_of_channel_limit else NODE_NAME
         raise HardError(
             530,
             f"number of channels opened for user '{who}' has reached the maximum allowed user limit of ({most})",

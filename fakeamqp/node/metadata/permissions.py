@@ -3,55 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from fakeamqp.node.queues.queue import queue_named
-from fakeamqp.node.routing.exchanges import Exchange, exchange_named
+from fakeamqp.node.routing.exchanges import Exchange
 from fakeamqp.node.state.access import DEFAULT_EXCHANGE_ALIAS, refusal
-from fakeamqp.node.state.channel import Channel
-
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
+from fakeamqp.node.state.connection import Channel
+from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.words.names import exchange_named, queue_named
 
 REMEMBERED = 12
 """How many granted permissions a channel remembers (rabbit_channel.erl, MAX_PERMISSION_CACHE_SIZE)."""
 
 
-def check_exchange(node: Node, channel: Channel, permission: str, exchange: str) -> None:
+def check_exchange(state: NodeState, channel: Channel, permission: str, exchange: str) -> None:
     """Raise 403 unless the channel's user has `permission` (configure, write, read) on an exchange."""
     wanted = (permission, "exchange", exchange)
     if wanted not in channel.permitted:
-        _check(node, channel, permission, exchange or DEFAULT_EXCHANGE_ALIAS, exchange_named)
+        _check(state, channel, permission, exchange or DEFAULT_EXCHANGE_ALIAS, exchange_named)
         _remember(channel.permitted, wanted)
 
 
-def check_queue(node: Node, channel: Channel, permission: str, queue: str) -> None:
+def check_queue(state: NodeState, channel: Channel, permission: str, queue: str) -> None:
     """Raise 403 unless the channel's user has `permission` (configure, write, read) on a queue."""
     wanted = (permission, "queue", queue)
     if wanted not in channel.permitted:
-        _check(node, channel, permission, queue, queue_named)
+        _check(state, channel, permission, queue, queue_named)
         _remember(channel.permitted, wanted)
 
 
-def _check(node: Node, channel: Channel, permission: str, name: str, named: Callable[[str, str], str]) -> None:
+def _check(state: NodeState, channel: Channel, permission: str, name: str, named: Callable[[str, str], str]) -> None:
     connection = channel.connection
     vhost = channel.vhost.name
-    if not node.access.allows(connection.user, vhost, permission, name):
-        raise refusal(node.profile, permission, named(name, vhost), connection.user)
+    if not state.access.allows(connection.user, vhost, permission, name):
+        raise refusal(state.profile, permission, named(name, vhost), connection.user)
 
 
-def check_topic(node: Node, channel: Channel, permission: str, exchange: Exchange, routing_key: str) -> None:
+def check_topic(state: NodeState, channel: Channel, permission: str, exchange: Exchange, routing_key: str) -> None:
     """Raise 403 where topic permissions on a topic exchange forbid a routing key (write) or a binding key (read)."""
-    if exchange.fact.type != "topic" or not node.access.topic_permissions:
+    if exchange.fact.type != "topic" or not state.access.topic_permissions:
         return
     wanted = (permission, exchange.name, routing_key)
     if wanted in channel.permitted_topics:
         return
     connection = channel.connection
     vhost = channel.vhost.name
-    if not node.access.allows_topic(connection.user, vhost, exchange.name, permission, routing_key):
+    if not state.access.allows_topic(connection.user, vhost, exchange.name, permission, routing_key):
         what = f"topic '{routing_key}' in {exchange_named(exchange.name, vhost)}"
-        raise refusal(node.profile, permission, what, connection.user)
+        raise refusal(state.profile, permission, what, connection.user)
     _remember(channel.permitted_topics, wanted)
 
 

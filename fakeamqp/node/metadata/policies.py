@@ -6,21 +6,20 @@ rabbit_quorum_queue.erl (ra_machine_config), rabbit_stream_queue.erl (update_str
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fakeamqp.node.metadata.lifecycle import renew_lease
+from fakeamqp.node.metadata.lease import renew_lease
 from fakeamqp.node.metadata.policy_matching import EXCHANGE
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.queues.queue_arguments import ARGUMENT_RULES, CONSUMER_TIMEOUT, QueueArguments, parse_queue_arguments
 from fakeamqp.node.routing.exchanges import Exchange
+from fakeamqp.node.state.commands import Configure
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.arguments import ALTERNATE_EXCHANGE
 from fakeamqp.node.words.facts import PolicyFact
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.tables import EMPTY_TABLE, Table
-
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
 
 FIELDS: dict[str, str] = {
     rule.name.removeprefix("x-"): rule.field for rule in ARGUMENT_RULES if rule.field is not None
@@ -67,18 +66,11 @@ def _merged_definition(policy: PolicyFact | None, operator: PolicyFact | None, p
 
 
 def _resolved(queue: Queue, field: str, of_policy: Any, of_argument: Any) -> Any:
-    if of_argument is None or _policy_wins(queue, field):
+    if of_argument is None or queue.type.policy_wins(field, queue.profile):
         return of_policy
     if field in SMALLER_WINS:
         return _smaller(field, of_policy, of_argument, queue.profile)
     return of_argument
-
-
-def _policy_wins(queue: Queue, field: str) -> bool:
-    queue_type = queue.declared.queue_type
-    if queue_type == "quorum":
-        return field == "overflow" or (field == "expires_ms" and queue.profile.policy_expiry_wins)
-    return queue_type == "stream"
 
 
 def _smaller(field: str, first: Any, second: Any, profile: Profile) -> Any:
@@ -96,35 +88,35 @@ def set_for(queue: Queue) -> Table:
     return {key: value for key, value in found.items() if value is not None and value is not False}
 
 
-def govern_queue(node: Node, queue: Queue) -> bool:
-    """Find a queue's policies; where they are others than before, the queue takes its new settings at once.
+def policies_of(vhost: VirtualHost, queue: Queue) -> tuple[PolicyFact | None, PolicyFact | None]:
+    """The policy and the operator policy that hold for a queue."""
+    kind = queue.type.name
+    return (
+        vhost.policies.matching(kind, queue.name, is_operator=False),
+        vhost.policies.matching(kind, queue.name, is_operator=True),
+    )
 
-    Returns whether they are others.
-    """
-    policies = node.vhosts[queue.fact.vhost].policies
-    kind = queue.declared.queue_type
-    policy = policies.matching(kind, queue.name, is_operator=False)
-    operator = policies.matching(kind, queue.name, is_operator=True)
-    if policy is queue.policy and operator is queue.operator_policy:
+
+def configure_new_queue(state: NodeState, queue: Queue) -> None:
+    """A queue comes, with the policies that match it."""
+    queue.policy, queue.operator_policy = policies_of(state.vhosts[queue.fact.vhost], queue)
+    queue.type.configure(queue, effective_settings(queue, queue.policy, queue.operator_policy), state.now_us)
+    renew_lease(state, queue)
+
+
+def update_queue(state: NodeState, queue: Queue) -> bool:
+    """Find a queue's policies; whether they are others than before, so that the queue takes new settings."""
+    found = policies_of(state.vhosts[queue.fact.vhost], queue)
+    if found[0] is queue.policy and found[1] is queue.operator_policy:
         return False
-    queue.policy = policy
-    queue.operator_policy = operator
-    settings = effective_settings(queue, policy, operator)
-    if queue.backlog and settings.overflow != queue.settings.overflow and not queue.is_quorum:
-        # A classic queue becomes shorter before it looks at what its policy says of overflow (observed).
-        queue.configure(settings.replace(overflow=queue.settings.overflow))
-        node.touch(queue)
-        node.run_queues()
-    queue.configure(settings)
-    renew_lease(node, queue)
-    if queue.backlog:
-        node.touch(queue)
+    queue.policy, queue.operator_policy = found
+    state.line.append(Configure(queue, effective_settings(queue, *found)))
     return True
 
 
-def govern_exchange(node: Node, exchange: Exchange) -> None:
+def update_exchange(state: NodeState, exchange: Exchange) -> None:
     """Find an exchange's policy, which may give it an alternate exchange; the argument wins."""
-    vhost = node.vhosts[exchange.fact.vhost]
+    vhost = state.vhosts[exchange.fact.vhost]
     exchange.policy = vhost.policies.matching(EXCHANGE, exchange.name, is_operator=False)
     if ALTERNATE_EXCHANGE not in exchange.fact.arguments:
         definition = EMPTY_TABLE if exchange.policy is None else exchange.policy.definition
@@ -134,21 +126,19 @@ def govern_exchange(node: Node, exchange: Exchange) -> None:
             vhost.forget_routes()
 
 
-def govern_everything(node: Node, name: str) -> None:
+def update_everything(state: NodeState, name: str) -> None:
     """A virtual host's policies have changed."""
-    vhost = node.vhosts[name]
-    vhost.policies.newly_governed = [each.fact for each in list(vhost.queues.values()) if govern_queue(node, each)]
+    vhost = state.vhosts[name]
+    vhost.policies.newly_matched = [each.fact for each in list(vhost.queues.values()) if update_queue(state, each)]
     for exchange in vhost.exchanges.values():
-        govern_exchange(node, exchange)
+        update_exchange(state, exchange)
 
 
-def check_policies(node: Node, vhost: VirtualHost) -> None:
-    """What must hold between turns: everything is governed by the policies that match it."""
+def check_policies(vhost: VirtualHost) -> None:
+    """What must hold between turns: everything has the policies that match it."""
     for queue in vhost.queues.values():
-        found = [
-            vhost.policies.matching(queue.declared.queue_type, queue.name, is_operator=each) for each in (False, True)
-        ]
-        assert found == [queue.policy, queue.operator_policy], queue.name
+        found = policies_of(vhost, queue)
+        assert found == (queue.policy, queue.operator_policy), queue.name
         assert queue.settings == effective_settings(queue, *found), queue.name
     for exchange in vhost.exchanges.values():
         assert exchange.policy == vhost.policies.matching(EXCHANGE, exchange.name, is_operator=False)

@@ -55,7 +55,7 @@ class Policies:
             "stream": frozenset(STREAM_LACKS),
             EXCHANGE: frozenset(),
         }
-        self.newly_governed: list[QueueFact] = []
+        self.newly_matched: list[QueueFact] = []
         """The queues whose policies the last change has changed."""
         self._facts: dict[tuple[bool, str], PolicyFact] = {}
         self._candidates: dict[tuple[bool, str], list[tuple[re.Pattern[str], PolicyFact]]] = {}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.state.message import Message
+from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.facts import (
     BindingFact,
     ExchangeFact,
@@ -19,31 +22,29 @@ from fakeamqp.node.words.facts import (
     VirtualHostLimitsFact,
 )
 
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
-    from fakeamqp.node.state.message import Entry
+VirtualHosts: TypeAlias = Mapping[str, VirtualHost]
 
 
-def _always(node: Node, fact: Any) -> bool:
+def _always(vhosts: VirtualHosts, fact: Any) -> bool:
     return True
 
 
-def _durable(node: Node, exchange: ExchangeFact) -> bool:
+def _durable(vhosts: VirtualHosts, exchange: ExchangeFact) -> bool:
     return exchange.durable
 
 
-def _durable_and_shared(node: Node, queue: QueueFact) -> bool:
+def _durable_and_shared(vhosts: VirtualHosts, queue: QueueFact) -> bool:
     return queue.durable and queue.owner is None
 
 
-def _both_ends_survive(node: Node, fact: BindingFact) -> bool:
-    vhost = node.vhosts[fact.vhost]
+def _both_ends_survive(vhosts: VirtualHosts, fact: BindingFact) -> bool:
+    vhost = vhosts[fact.vhost]
     kind, name = fact.binding.destination
     end = vhost.queues[name].fact if kind == "queue" else vhost.exchanges[name].fact
-    return survives(node, vhost.exchanges[fact.binding.source].fact) and survives(node, end)
+    return survives(vhosts, vhost.exchanges[fact.binding.source].fact) and survives(vhosts, end)
 
 
-_SURVIVAL: dict[type, Callable[[Node, Any], bool]] = {
+_SURVIVAL: dict[type, Callable[[VirtualHosts, Any], bool]] = {
     VirtualHostFact: _always,
     VirtualHostLimitsFact: _always,
     PolicyFact: _always,
@@ -57,20 +58,19 @@ _SURVIVAL: dict[type, Callable[[Node, Any], bool]] = {
 }
 
 
-def survives(node: Node, fact: Fact) -> bool:
+def survives(vhosts: VirtualHosts, fact: Fact) -> bool:
     """Whether a fact still holds after a restart."""
-    return _SURVIVAL[type(fact)](node, fact)
+    return _SURVIVAL[type(fact)](vhosts, fact)
 
 
-def survives_entry(entry: Entry) -> bool:
+def survives_entry(queue: Queue, message: Message) -> bool:
     """Whether a message is still in its queue after a restart: if persistent, in quorum queues and streams always."""
-    queue = entry.queue
-    return queue.store is not None and (entry.message.is_persistent or queue.is_quorum or queue.is_stream)
+    return queue.store is not None and (queue.type.keeps_transient or message.is_persistent)
 
 
-def is_redelivered_after_restart(*, was_delivered: bool, is_quorum: bool, was_shut_down: bool) -> bool:
+def is_redelivered_after_restart(*, was_delivered: bool, remembers_deliveries: bool, was_shut_down: bool) -> bool:
     """Whether a kept message says that it was delivered before.
 
     A classic queue that was killed no longer knows and says yes to be safe (observed).
     """
-    return was_delivered or not (is_quorum or was_shut_down)
+    return was_delivered or not (remembers_deliveries or was_shut_down)

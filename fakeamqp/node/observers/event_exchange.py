@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from fakeamqp.node.messages.arrivals import arrive
-from fakeamqp.node.queues.consumers import Consumer
+from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.routing.exchanges import EVENT_EXCHANGE, EVENT_VHOST
-from fakeamqp.node.state.channel import Channel
-from fakeamqp.node.state.connection import Connection
+from fakeamqp.node.state.connection import Channel, Connection, channel_of
 from fakeamqp.node.state.message import Message
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.words.dates import date_ms
 from fakeamqp.node.words.erlang import binary, printed, term
 from fakeamqp.node.words.facts import (
@@ -35,9 +35,6 @@ from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.tables import LongLong, Table, field_type
 
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
-
 OPERATOR = "guest"
 """Who does what an operator does: as if through the management plugin, with the user that exists always."""
 INTERNAL = "rmq-internal"
@@ -48,91 +45,91 @@ LOOPBACK = "{0,0,0,0,0,65535,32512,1}"
 Said = ParamSpec("Said")
 
 
-def is_heard(node: Node) -> bool:
+def is_heard(state: NodeState) -> bool:
     """Whether anything is bound to the exchange of events."""
-    vhost = node.vhosts.get(EVENT_VHOST)
+    vhost = state.vhosts.get(EVENT_VHOST)
     exchange = None if vhost is None else vhost.exchanges.get(EVENT_EXCHANGE)
     return exchange is not None and bool(exchange.bindings)
 
 
-def if_heard(tell_of: Callable[Concatenate[Node, Said], None]) -> Callable[Concatenate[Node, Said], None]:
+def if_heard(tell_of: Callable[Concatenate[NodeState, Said], None]) -> Callable[Concatenate[NodeState, Said], None]:
     """Spare the trouble of putting into words what nobody hears."""
 
     @functools.wraps(tell_of)
-    def tell_of_if_heard(node: Node, /, *args: Said.args, **kwargs: Said.kwargs) -> None:
-        if is_heard(node):
-            tell_of(node, *args, **kwargs)
+    def tell_of_if_heard(state: NodeState, /, *args: Said.args, **kwargs: Said.kwargs) -> None:
+        if is_heard(state):
+            tell_of(state, *args, **kwargs)
 
     return tell_of_if_heard
 
 
-def tell(node: Node, key: str, headers: Table, by: str | None) -> None:
+def tell(state: NodeState, key: str, headers: Table, by: str | None) -> None:
     """Something has happened, brought about `by` a user; None where RabbitMQ names nobody."""
-    now_ms = date_ms(node.now_us)
+    now_ms = date_ms(state.now_us)
     actor: Table = {} if by is None else {"user_who_performed_action": by}
     told: Table = {**actor, **headers, "timestamp_in_ms": LongLong(now_ms)}
-    if node.profile.sorts_headers:
+    if state.profile.sorts_headers:
         told = dict(sorted(told.items()))
     properties = BasicProperties(headers=told, delivery_mode=2, timestamp=now_ms // 1000)
     message = Message(EVENT_EXCHANGE, key, properties, b"")
-    arrive(node, node.vhosts[EVENT_VHOST].route(EVENT_EXCHANGE, message), message)
+    arrive(state, state.vhosts[EVENT_VHOST].route(EVENT_EXCHANGE, message), message)
 
 
 @if_heard
-def tell_of_commit(node: Node, fact: Fact, before: Fact | None, by: str) -> None:
+def tell_of_commit(state: NodeState, fact: Fact, before: Fact | None, by: str) -> None:
     """A fact holds from now on, instead of another that may have held before."""
     tell_otherwise = TOLD_OTHERWISE.get(type(fact))
     if tell_otherwise is not None:
-        tell_otherwise(node, fact, before, by)
+        tell_otherwise(state, fact, before, by)
         return
     if isinstance(fact, VirtualHostFact):
         if before is not None:
             return
-        for exchange in node.vhosts[fact.name].exchanges.values():
-            tell(node, "exchange.created", _exchange(exchange.fact, node.profile), by)
+        for exchange in state.vhosts[fact.name].exchanges.values():
+            tell(state, "exchange.created", _exchange(exchange.fact, state.profile), by)
     name, describe = CREATED[type(fact)]
-    tell(node, f"{name}.created", describe(fact, node.profile), by)
+    tell(state, f"{name}.created", describe(fact, state.profile), by)
 
 
 @if_heard
-def tell_of_retraction(node: Node, fact: Fact, by: str) -> None:
+def tell_of_retraction(state: NodeState, fact: Fact, by: str) -> None:
     """A fact holds no longer."""
     if isinstance(fact, PolicyFact):
-        _tell_of_cleared_policy(node, fact, by)
+        _tell_of_cleared_policy(state, fact, by)
         return
     if isinstance(fact, VirtualHostLimitsFact):
-        tell(node, "parameter.cleared", {"vhost": fact.vhost, "component": VHOST_LIMITS, "name": "limits"}, by)
+        tell(state, "parameter.cleared", {"vhost": fact.vhost, "component": VHOST_LIMITS, "name": "limits"}, by)
     name, describe = DELETED[type(fact)]
-    tell(node, name, describe(fact, node.profile), by)
+    tell(state, name, describe(fact, state.profile), by)
 
 
-def _tell_of_user(node: Node, user: UserFact, before: UserFact | None, by: str) -> None:
+def _tell_of_user(state: NodeState, user: UserFact, before: UserFact | None, by: str) -> None:
     name: Table = {"name": user.name}
     if before is None:
-        tell(node, "user.created", name, by)
+        tell(state, "user.created", name, by)
     elif (before.password, before.password_hash) != (user.password, user.password_hash):
-        tell(node, "user.password.changed", name, by)
+        tell(state, "user.password.changed", name, by)
     if before is None or before.tags != user.tags:
-        tell(node, "user.tags.set", {"tags": list(user.tags), **name}, by)
+        tell(state, "user.tags.set", {"tags": list(user.tags), **name}, by)
 
 
-def _tell_of_policy(node: Node, policy: PolicyFact, _: PolicyFact | None, by: str) -> None:
+def _tell_of_policy(state: NodeState, policy: PolicyFact, _: PolicyFact | None, by: str) -> None:
     said: Table = {
         "pattern": policy.pattern,
         "apply-to": policy.apply_to,
         "priority": policy.priority,
         "definition": policy.definition,
     }
-    for queue in node.vhosts[policy.vhost].policies.newly_governed:
-        tell(node, "queue.policy.updated", {**_typed(queue), **said}, by)
-    tell(node, "policy.set", {"name": policy.name, "vhost": policy.vhost, **said}, by)
+    for queue in state.vhosts[policy.vhost].policies.newly_matched:
+        tell(state, "queue.policy.updated", {**_typed(queue), **said}, by)
+    tell(state, "policy.set", {"name": policy.name, "vhost": policy.vhost, **said}, by)
 
 
-def _tell_of_cleared_policy(node: Node, policy: PolicyFact, by: str) -> None:
-    for queue in node.vhosts[policy.vhost].policies.newly_governed:
-        tell(node, "queue.policy.cleared", _typed(queue), by)
+def _tell_of_cleared_policy(state: NodeState, policy: PolicyFact, by: str) -> None:
+    for queue in state.vhosts[policy.vhost].policies.newly_matched:
+        tell(state, "queue.policy.cleared", _typed(queue), by)
     key = "operator.policy.cleared" if policy.is_operator else "policy.cleared"
-    tell(node, key, {"name": policy.name, "vhost": policy.vhost}, by)
+    tell(state, key, {"name": policy.name, "vhost": policy.vhost}, by)
 
 
 def _typed(queue: QueueFact) -> Table:
@@ -140,19 +137,19 @@ def _typed(queue: QueueFact) -> Table:
     return {"type": f"rabbit_{kind}_queue", "name": queue.name, "vhost": queue.vhost}
 
 
-def _tell_of_limits(node: Node, fact: VirtualHostLimitsFact, _: Fact | None, by: str) -> None:
+def _tell_of_limits(state: NodeState, fact: VirtualHostLimitsFact, _: Fact | None, by: str) -> None:
     where: Table = {"vhost": fact.vhost}
-    tell(node, "parameter.set", {**where, "component": VHOST_LIMITS, "name": "limits", "value": fact.limits}, by)
-    named = where if node.profile.limits_event_names_vhost else {}
-    tell(node, "vhost.limits.set", {"name": "limits", **named, **fact.limits}, by)
+    tell(state, "parameter.set", {**where, "component": VHOST_LIMITS, "name": "limits", "value": fact.limits}, by)
+    named = where if state.profile.limits_event_names_vhost else {}
+    tell(state, "vhost.limits.set", {"name": "limits", **named, **fact.limits}, by)
 
 
-def _tell_nothing(node: Node, fact: GlobalParameterFact, before: Fact | None, by: str) -> None:
+def _tell_nothing(state: NodeState, fact: GlobalParameterFact, before: Fact | None, by: str) -> None:
     """Of what is kept for others under a name nothing is told here."""
 
 
 VHOST_LIMITS = "vhost-limits"
-TOLD_OTHERWISE: dict[type, Callable[[Node, Any, Any, str], None]] = {
+TOLD_OTHERWISE: dict[type, Callable[[NodeState, Any, Any, str], None]] = {
     UserFact: _tell_of_user,
     PolicyFact: _tell_of_policy,
     VirtualHostLimitsFact: _tell_of_limits,
@@ -297,15 +294,15 @@ def _peer(connection: Connection) -> Table:
 
 
 @if_heard
-def tell_of_login(node: Node, connection: Connection, user: str, error: str | None = None) -> None:
+def tell_of_login(state: NodeState, connection: Connection, user: str, error: str | None = None) -> None:
     """A client has logged in as a user, or has failed to."""
     where: Table = {"connection_name": connection.name, "name": user, "connection_type": "network"}
     headers: Table = {**_peer(connection), **where}
     if error is None:
-        tell(node, "user.authentication.success", headers, None)
+        tell(state, "user.authentication.success", headers, None)
     else:
         told = [LongLong(octet) for octet in error.encode()]
-        tell(node, "user.authentication.failure", {"error": told, **headers}, None)
+        tell(state, "user.authentication.failure", {"error": told, **headers}, None)
 
 
 def _client(connection: Connection) -> Table:
@@ -321,31 +318,31 @@ def _client(connection: Connection) -> Table:
 
 
 @if_heard
-def tell_of_connection(node: Node, connection: Connection) -> None:
+def tell_of_connection(state: NodeState, connection: Connection) -> None:
     """A connection is open."""
     assert connection.vhost is not None
     headers: Table = {
         **_client(connection),
         **_peer(connection),
         "type": "network",
-        "connected_at": LongLong(date_ms(node.now_us)),
+        "connected_at": LongLong(date_ms(state.now_us)),
         "channel_max": connection.channel_max,
         "timeout": connection.heartbeat_us // 1_000_000,
         "vhost": connection.vhost.name,
         "user": connection.user,
         "port": 5672,
     }
-    tell(node, "connection.created", headers, connection.user)
+    tell(state, "connection.created", headers, connection.user)
 
 
 @if_heard
-def tell_of_disconnection(node: Node, connection: Connection) -> None:
+def tell_of_disconnection(state: NodeState, connection: Connection) -> None:
     """A connection is over."""
-    tell(node, "connection.closed", _client(connection), None)
+    tell(state, "connection.closed", _client(connection), None)
 
 
 @if_heard
-def tell_of_channel(node: Node, channel: Channel) -> None:
+def tell_of_channel(state: NodeState, channel: Channel) -> None:
     """A channel is open."""
     connection = channel.connection
     headers: Table = {
@@ -356,18 +353,18 @@ def tell_of_channel(node: Node, channel: Channel) -> None:
         "name": f"{connection.name} ({channel.number})",
         "pid": _pid(channel),
     }
-    tell(node, "channel.created", headers, connection.user)
+    tell(state, "channel.created", headers, connection.user)
 
 
 @if_heard
-def tell_of_closed_channel(node: Node, channel: Channel) -> None:
+def tell_of_closed_channel(state: NodeState, channel: Channel) -> None:
     """A channel is over."""
-    more = {"consumer_count": len(channel.consumers)} if node.profile.fills_in_queue_type else {}
-    tell(node, "channel.closed", {**more, "pid": _pid(channel)}, channel.connection.user)
+    more = {"consumer_count": len(channel.consumers)} if state.profile.fills_in_queue_type else {}
+    tell(state, "channel.closed", {**more, "pid": _pid(channel)}, channel.connection.user)
 
 
 @if_heard
-def tell_of_consumer(node: Node, consumer: Consumer) -> None:
+def tell_of_consumer(state: NodeState, consumer: Consumer) -> None:
     """Somebody consumes."""
     headers: Table = {
         "arguments": _arguments(consumer.arguments),
@@ -376,20 +373,20 @@ def tell_of_consumer(node: Node, consumer: Consumer) -> None:
         "exclusive": consumer.exclusive,
         **_consumer(consumer),
     }
-    tell(node, "consumer.created", headers, consumer.channel.connection.user)
+    tell(state, "consumer.created", headers, channel_of(consumer).connection.user)
 
 
 @if_heard
-def tell_of_cancelled_consumer(node: Node, consumer: Consumer) -> None:
+def tell_of_cancelled_consumer(state: NodeState, consumer: Consumer) -> None:
     """Somebody consumes no longer."""
-    tell(node, "consumer.deleted", _consumer(consumer), consumer.channel.connection.user)
+    tell(state, "consumer.deleted", _consumer(consumer), channel_of(consumer).connection.user)
 
 
 def _consumer(consumer: Consumer) -> Table:
     return {
         "queue": consumer.queue.name,
-        "vhost": consumer.channel.vhost.name,
-        "channel": _pid(consumer.channel),
+        "vhost": consumer.queue.vhost,
+        "channel": _pid(channel_of(consumer)),
         "consumer_tag": consumer.tag,
     }
 

@@ -5,37 +5,33 @@ Source: rabbit_trace.erl; observed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fakeamqp.node.messages.arrivals import arrive
 from fakeamqp.node.operator.commands import existing_vhost
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.exchanges import TRACE_EXCHANGE
-from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.message import Entry, Message
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.words.names import NODE_NAME
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.tables import LongLong, Table
 
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
 
-
-def set_tracing(node: Node, vhost: str, is_traced: bool) -> None:
+def set_tracing(state: NodeState, vhost: str, is_traced: bool) -> None:
     """Switch the firehose of a virtual host on or off. It is off after a restart, as RabbitMQ keeps it nowhere."""
-    existing_vhost(node, vhost).is_traced = is_traced
+    existing_vhost(state, vhost).is_traced = is_traced
 
 
-def copy_publish(node: Node, channel: Channel, message: Message, queues: tuple[Queue, ...]) -> None:
+def copy_publish(state: NodeState, channel: Channel, message: Message, queues: tuple[Queue, ...]) -> None:
     """A client has published this message, and these queues will get it."""
     more: Table = {**_where(channel), "routed_queues": [queue.name for queue in queues]}
-    _copy(node, channel, f"publish.{message.exchange}", message, more)
+    _copy(state, channel, f"publish.{message.exchange}", message, more)
 
 
-def copy_delivery(node: Node, channel: Channel, entry: Entry, *, redelivered: bool) -> None:
+def copy_delivery(state: NodeState, channel: Channel, queue: Queue, entry: Entry) -> None:
     """A client is given this entry."""
-    more: Table = {"redelivered": int(redelivered), **_where(channel)}
-    _copy(node, channel, f"deliver.{entry.queue.name}", entry.message, more)
+    more: Table = {"redelivered": int(entry.is_redelivered), **_where(channel)}
+    _copy(state, channel, f"deliver.{queue.name}", entry.message, more)
 
 
 def _where(channel: Channel) -> Table:
@@ -47,7 +43,7 @@ def _where(channel: Channel) -> Table:
     }
 
 
-def _copy(node: Node, channel: Channel, routing_key: str, message: Message, more: Table) -> None:
+def _copy(state: NodeState, channel: Channel, routing_key: str, message: Message, more: Table) -> None:
     if message.exchange == TRACE_EXCHANGE:
         return  # a copy is not copied again
     headers: Table = {
@@ -57,10 +53,10 @@ def _copy(node: Node, channel: Channel, routing_key: str, message: Message, more
         "node": NODE_NAME,
         **more,
     }
-    if node.profile.sorts_headers:
+    if state.profile.sorts_headers:
         headers = dict(sorted(headers.items()))
     copy = Message(TRACE_EXCHANGE, routing_key, BasicProperties(headers=headers), message.body)
-    arrive(node, channel.vhost.route(TRACE_EXCHANGE, copy), copy)
+    arrive(state, channel.vhost.route(TRACE_EXCHANGE, copy), copy)
 
 
 def _told(properties: BasicProperties) -> Table:

@@ -5,15 +5,13 @@ A node tells in the few places where such things are decided, and costs one test
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
     from fakeamqp.node.queues.queue import Queue
-    from fakeamqp.node.state.channel import Channel
-    from fakeamqp.node.state.connection import Connection
-    from fakeamqp.node.state.message import Entry, Message
+    from fakeamqp.node.state.connection import Channel
+    from fakeamqp.node.state.message import Message
 
 ROUTED = "routed"
 """It has arrived from outside, and these queues are where it goes; where there is none, it is gone."""
@@ -74,16 +72,3 @@ class ClosingWatch(Protocol):
 
     def __call__(self, now_us: int, connection: int, channel: int, reason: str) -> None:
         """The node has closed a channel of a connection, or with 0 the connection: why, in RabbitMQ's words."""
-
-
-def watch_closing(node: Node, connection: Connection, channel: int, reason: str) -> None:
-    """The node closes a channel or, with 0, a connection."""
-    if node.watch_closing is not None:
-        node.watch_closing(node.now_us, connection.id, channel, reason)
-
-
-def watch_leaving(node: Node, fate: str, queue: Queue, entries: Iterable[Entry]) -> None:
-    """Entries leave their queue together."""
-    if node.watch is not None:
-        for entry in entries:
-            node.watch(node.now_us, fate, entry.message, (queue,))

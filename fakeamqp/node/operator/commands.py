@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from fakeamqp.node.metadata.commit import commit, retract
 from fakeamqp.node.metadata.lifecycle import delete_queue
 from fakeamqp.node.metadata.limits import USER_LIMITS, VHOST_LIMITS
 from fakeamqp.node.metadata.policy_keys import policy_errors
 from fakeamqp.node.observers.event_exchange import OPERATOR
 from fakeamqp.node.queues.queue_arguments import QUEUE_TYPES
+from fakeamqp.node.sessions.handshake import force_close
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.words.facts import (
     PermissionFact,
     PolicyFact,
@@ -24,35 +27,34 @@ from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.tables import Table, copy_table
 
 if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
     from fakeamqp.node.state.vhost import VirtualHost
 
 
-def existing_vhost(node: Node, name: str) -> VirtualHost:
+def existing_vhost(state: NodeState, name: str) -> VirtualHost:
     """A virtual host; raises Misuse if there is none."""
-    vhost = node.vhosts.get(name)
+    vhost = state.vhosts.get(name)
     if vhost is None:
         raise Misuse(
-            f"no virtual host {name!r}; there is {', '.join(map(repr, node.vhosts))}. "
+            f"no virtual host {name!r}; there is {', '.join(map(repr, state.vhosts))}. "
             "Name it in Broker(vhosts=...) or call broker.add_vhost first"
         )
     return vhost
 
 
-def existing_user(node: Node, name: str) -> UserFact:
-    user = node.access.users.get(name)
+def existing_user(state: NodeState, name: str) -> UserFact:
+    user = state.access.users.get(name)
     if user is None:
-        raise Misuse(f"no user {name!r}; there is {', '.join(map(repr, node.access.users))}")
+        raise Misuse(f"no user {name!r}; there is {', '.join(map(repr, state.access.users))}")
     return user
 
 
-def add_vhost(node: Node, name: str, default_queue_type: str | None = None) -> None:
+def add_vhost(state: NodeState, name: str, default_queue_type: str | None = None) -> None:
     """A new virtual host, with the predeclared exchanges; nobody may enter it yet."""
     assert_text("a virtual host's name", name)
-    if name in node.vhosts:
+    if name in state.vhosts:
         raise Misuse(f"there is a virtual host {name!r} already")
     assert_queue_type(default_queue_type)
-    node.commit(VirtualHostFact(name, default_queue_type=default_queue_type))
+    commit(state, VirtualHostFact(name, default_queue_type=default_queue_type))
 
 
 def assert_queue_type(name: object) -> None:
@@ -61,44 +63,44 @@ def assert_queue_type(name: object) -> None:
         raise Misuse(f"a default queue type is one of {', '.join(QUEUE_TYPES)}, or None; not {name!r}")
 
 
-def delete_vhost(node: Node, name: str) -> None:
+def delete_vhost(state: NodeState, name: str) -> None:
     """A virtual host goes, with all that is in it; its clients are disconnected."""
-    vhost = existing_vhost(node, name)
-    for connection in list(node.connections.values()):
+    vhost = existing_vhost(state, name)
+    for connection in list(state.connections.values()):
         if connection.vhost is vhost:
-            node.force_close(connection, f"vhost '{name}' is deleted")
+            force_close(state, connection, f"vhost '{name}' is deleted")
     for queue in list(vhost.queues.values()):
-        delete_queue(node, queue, OPERATOR)
+        delete_queue(state, queue, OPERATOR)
     for fact in vhost.bindings():
-        node.retract(fact)
+        retract(state, fact)
     for exchange in list(vhost.exchanges.values()):
-        node.retract(exchange.fact)
+        retract(state, exchange.fact)
     for policy in [*vhost.policies.all(is_operator=False), *vhost.policies.all(is_operator=True)]:
-        node.retract(policy)
+        retract(state, policy)
     if vhost.limits is not None:
-        node.retract(vhost.limits)
-    _forget_permissions(node, vhost=name)
-    node.retract(vhost.fact)
+        retract(state, vhost.limits)
+    _forget_permissions(state, vhost=name)
+    retract(state, vhost.fact)
 
 
-def add_user(node: Node, name: str, password: str, tags: tuple[str, ...]) -> None:
+def add_user(state: NodeState, name: str, password: str, tags: tuple[str, ...]) -> None:
     """A new user, without permissions."""
     assert_text("a user's name", name)
     assert_text("a password", password)
-    if name in node.access.users:
+    if name in state.access.users:
         raise Misuse(f"there is a user {name!r} already")
-    node.commit(UserFact(name, password, _checked_tags(tags)))
+    commit(state, UserFact(name, password, _checked_tags(tags)))
 
 
-def change_password(node: Node, name: str, password: str) -> None:
+def change_password(state: NodeState, name: str, password: str) -> None:
     """A user's new password, from the next login on."""
     assert_text("a password", password)
-    node.commit(existing_user(node, name).replace(password=password, password_hash=""))
+    commit(state, existing_user(state, name).replace(password=password, password_hash=""))
 
 
-def set_user_tags(node: Node, name: str, tags: tuple[str, ...]) -> None:
+def set_user_tags(state: NodeState, name: str, tags: tuple[str, ...]) -> None:
     """A user's tags, instead of those before."""
-    node.commit(existing_user(node, name).replace(tags=_checked_tags(tags)))
+    commit(state, existing_user(state, name).replace(tags=_checked_tags(tags)))
 
 
 def _checked_tags(tags: object) -> tuple[str, ...]:
@@ -116,117 +118,117 @@ def assert_text(what: str, value: object) -> None:
         raise Misuse(f"{what} is a string, not {value!r}")
 
 
-def delete_user(node: Node, name: str) -> None:
+def delete_user(state: NodeState, name: str) -> None:
     """A user goes, with all permissions; connections are closed."""
-    user = existing_user(node, name)
-    for connection in list(node.connections.values()):
+    user = existing_user(state, name)
+    for connection in list(state.connections.values()):
         if connection.user == name:
-            node.force_close(connection, f"user '{name}' is deleted")
-    _forget_permissions(node, user=name)
-    node.retract(user)
+            force_close(state, connection, f"user '{name}' is deleted")
+    _forget_permissions(state, user=name)
+    retract(state, user)
 
 
-def set_permissions(node: Node, user: str, configure: str, write: str, read: str, vhost: str) -> None:
+def set_permissions(state: NodeState, user: str, configure: str, write: str, read: str, vhost: str) -> None:
     """What a user may do in a virtual host: three regular expressions on names."""
-    existing_user(node, user)
-    existing_vhost(node, vhost)
+    existing_user(state, user)
+    existing_vhost(state, vhost)
     for pattern in (configure, write, read):
         assert_text("a permission's pattern", pattern)
         _assert_pattern(pattern)
-    node.commit(PermissionFact(user, vhost, configure, write, read))
+    commit(state, PermissionFact(user, vhost, configure, write, read))
 
 
-def clear_permissions(node: Node, user: str, vhost: str) -> None:
+def clear_permissions(state: NodeState, user: str, vhost: str) -> None:
     """A user may no longer enter a virtual host."""
-    existing_user(node, user)
-    existing_vhost(node, vhost)
-    found = node.access.permissions.get((vhost, user))
+    existing_user(state, user)
+    existing_vhost(state, vhost)
+    found = state.access.permissions.get((vhost, user))
     if found is not None:
-        node.retract(found)
+        retract(state, found)
 
 
-def set_topic_permissions(node: Node, user: str, exchange: str, write: str, read: str, vhost: str) -> None:
+def set_topic_permissions(state: NodeState, user: str, exchange: str, write: str, read: str, vhost: str) -> None:
     """Which routing keys a user may use on a topic exchange; `{username}` and `{vhost}` stand for those."""
-    existing_user(node, user)
-    existing_vhost(node, vhost)
+    existing_user(state, user)
+    existing_vhost(state, vhost)
     for pattern in (write, read):
         _assert_pattern(pattern)
-    node.commit(TopicPermissionFact(user, vhost, exchange, write, read))
+    commit(state, TopicPermissionFact(user, vhost, exchange, write, read))
 
 
-def set_policy(node: Node, policy: PolicyFact, *, let_pass: tuple[str, ...] = ()) -> None:
+def set_policy(state: NodeState, policy: PolicyFact, *, let_pass: tuple[str, ...] = ()) -> None:
     """A policy holds from now on, instead of the one of its name; whatever it governs takes it at once.
 
     `let_pass` are keys of plugins that it may name though they change nothing.
     """
-    vhost = existing_vhost(node, policy.vhost)
-    errors = policy_errors(policy, node.profile, let_pass)
+    vhost = existing_vhost(state, policy.vhost)
+    errors = policy_errors(policy, state.profile, let_pass)
     if errors:
         raise validation_failed(errors)
     if vhost.policies.find(policy.name, is_operator=policy.is_operator) != policy:
-        node.commit(policy.replace(definition=copy_table(policy.definition)))
+        commit(state, policy.replace(definition=copy_table(policy.definition)))
 
 
-def clear_policy(node: Node, name: str, vhost: str, *, is_operator: bool) -> None:
+def clear_policy(state: NodeState, name: str, vhost: str, *, is_operator: bool) -> None:
     """A policy holds no longer."""
-    policy = existing_vhost(node, vhost).policies.find(name, is_operator=is_operator)
+    policy = existing_vhost(state, vhost).policies.find(name, is_operator=is_operator)
     if policy is None:
         raise Misuse(f"no {'operator ' if is_operator else ''}policy {name!r} in virtual host {vhost!r}")
-    node.retract(policy)
+    retract(state, policy)
 
 
-def set_vhost_limits(node: Node, limits: Table, vhost: str) -> None:
+def set_vhost_limits(state: NodeState, limits: Table, vhost: str) -> None:
     """A virtual host's limits, instead of those before; what is there already stays."""
-    existing_vhost(node, vhost)
+    existing_vhost(state, vhost)
     errors = limits_errors("limits", VHOST_LIMITS, limits)
     if errors:
         raise validation_failed(errors)
-    node.commit(VirtualHostLimitsFact(vhost, dict(limits)))
+    commit(state, VirtualHostLimitsFact(vhost, dict(limits)))
 
 
-def clear_vhost_limits(node: Node, vhost: str) -> None:
+def clear_vhost_limits(state: NodeState, vhost: str) -> None:
     """A virtual host is limited no longer."""
-    found = existing_vhost(node, vhost).limits
+    found = existing_vhost(state, vhost).limits
     if found is None:
         raise Misuse(f"virtual host {vhost!r} has no limits")
-    node.retract(found)
+    retract(state, found)
 
 
-def set_user_limits(node: Node, user: str, limits: Table) -> None:
+def set_user_limits(state: NodeState, user: str, limits: Table) -> None:
     """A user's limits, beside those before."""
-    found = existing_user(node, user)
+    found = existing_user(state, user)
     errors = limits_errors("user-limits", USER_LIMITS, limits)
     if errors:
         raise validation_failed(errors)
-    node.commit(found.replace(limits=found.limits | limits))
+    commit(state, found.replace(limits=found.limits | limits))
 
 
-def clear_user_limits(node: Node, user: str, name: str) -> None:
+def clear_user_limits(state: NodeState, user: str, name: str) -> None:
     """One of a user's limits, or with "all" each of them, holds no longer."""
-    found = existing_user(node, user)
+    found = existing_user(state, user)
     if name not in (*USER_LIMITS, "all"):
         raise Misuse(f"a user's limit is one of {', '.join(USER_LIMITS)}, or all; not {name!r}")
     left = {key: value for key, value in found.limits.items() if name not in (key, "all")}
-    node.commit(found.replace(limits=left))
+    commit(state, found.replace(limits=left))
 
 
-def close_connections(node: Node, reason: str, vhost: str | None) -> None:
+def close_connections(state: NodeState, reason: str, vhost: str | None) -> None:
     """Disconnect every client, or those of one virtual host."""
-    wanted = None if vhost is None else existing_vhost(node, vhost)
-    for connection in list(node.connections.values()):
+    wanted = None if vhost is None else existing_vhost(state, vhost)
+    for connection in list(state.connections.values()):
         if wanted is None or connection.vhost is wanted:
-            node.force_close(connection, reason)
+            force_close(state, connection, reason)
 
 
-def _forget_permissions(node: Node, user: str | None = None, vhost: str | None = None) -> None:
-    access = node.access
+def _forget_permissions(state: NodeState, user: str | None = None, vhost: str | None = None) -> None:
+    access = state.access
     facts: list[PermissionFact | TopicPermissionFact] = [
         *access.permissions.values(),
         *access.topic_permissions.values(),
     ]
     for fact in facts:
         if fact.user == user or fact.vhost == vhost:
-            node.retract(fact)
+            retract(state, fact)
 
 
 def _assert_pattern(pattern: str) -> None:

@@ -6,7 +6,7 @@ Source: rabbit_definitions.erl (apply_defs). An import is not atomic: what was m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from fakeamqp.node.operator import policies_imported as policies
 from fakeamqp.node.operator import topology_imported as topology
@@ -14,10 +14,8 @@ from fakeamqp.node.operator import users_imported as access
 from fakeamqp.node.operator.commands import existing_vhost
 from fakeamqp.node.operator.definition_shapes import assert_shapes
 from fakeamqp.node.operator.importing import Import, ImportReport
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.spec.errors import Misuse
-
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
 
 Step: TypeAlias = tuple[str, Callable[[Import, dict[str, Any]], None]]
 
@@ -79,7 +77,7 @@ ENTRY_KEYS: dict[str, frozenset[str]] = {
 """What RabbitMQ writes into each list's entries, and reads there unless it can tell by other means."""
 
 
-def import_definitions(node: Node, definitions: Mapping[str, Any], vhost: str | None) -> ImportReport:
+def import_definitions(state: NodeState, definitions: Mapping[str, Any], vhost: str | None) -> ImportReport:
     """Make what definitions say, of a whole broker or of one virtual host; what exists already stays as it is.
 
     Raises Misuse where RabbitMQ refuses. What fakeamqp cannot honour is left out, and reported.
@@ -88,8 +86,8 @@ def import_definitions(node: Node, definitions: Mapping[str, Any], vhost: str | 
         raise Misuse(f"definitions are a JSON object, not {type(definitions).__name__}")
     assert_shapes(definitions)
     if vhost is not None:
-        existing_vhost(node, vhost)
-    run = Import(node, vhost)
+        existing_vhost(state, vhost)
+    run = Import(state, vhost)
     first = USERS_AND_VHOSTS if vhost is None else ()
     then = OF_A_BROKER if vhost is None else OF_A_VHOST
     lists = {kind: _entries(run, definitions, kind) for kind, _ in (*first, *then)}

@@ -5,24 +5,22 @@ from __future__ import annotations
 import datetime
 import decimal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fakeamqp.node.operator.commands import existing_vhost
 from fakeamqp.node.queues.queue_arguments import DEFAULT_ARGUMENTS
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.facts import BindingFact, ExchangeFact, PolicyFact, QueueFact, UserFact, VirtualHostFact
 from fakeamqp.node.words.names import NODE_NAME
 from fakeamqp.node.words.passwords import hash_of
 
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
-
 Definition = dict[str, Any]
 
 
-def export_definitions(node: Node, name: str | None) -> Definition:
+def export_definitions(state: NodeState, name: str | None) -> Definition:
     """All that can be imported again, of the broker or of one virtual host; exclusive queues are left out."""
-    version = node.profile.full_version
+    version = state.profile.full_version
     about = {
         "rabbit_version": version,
         "rabbitmq_version": version,
@@ -30,45 +28,45 @@ def export_definitions(node: Node, name: str | None) -> Definition:
         "product_version": version,
     }
     if name is not None:
-        vhost = existing_vhost(node, name)
-        found = _topology(node, [vhost])
+        vhost = existing_vhost(state, name)
+        found = _topology(state, [vhost])
         for entries in found.values():
             for entry in entries:
                 del entry["vhost"]
-        return {**about, **_about_vhost(node, vhost), **found}
-    access = node.access
+        return {**about, **_about_vhost(state, vhost), **found}
+    access = state.access
     return {
         **about,
         "rabbitmq_definition_format": "cluster",
         "original_cluster_name": NODE_NAME,
         "explanation": f"Definitions of cluster '{NODE_NAME}'",
         "users": [_user(each) for each in access.users.values()],
-        "vhosts": [_vhost(node, each.fact) for each in node.vhosts.values()],
+        "vhosts": [_vhost(state, each.fact) for each in state.vhosts.values()],
         "permissions": [_plain(each) for each in access.permissions.values()],
         "topic_permissions": [_plain(each) for each in access.topic_permissions.values()],
-        "global_parameters": [_plain(each) for each in node.global_parameters.values()],
-        **_topology(node, list(node.vhosts.values())),
+        "global_parameters": [_plain(each) for each in state.global_parameters.values()],
+        **_topology(state, list(state.vhosts.values())),
     }
 
 
-def _about_vhost(node: Node, vhost: VirtualHost) -> Definition:
+def _about_vhost(state: NodeState, vhost: VirtualHost) -> Definition:
     return {
         "rabbitmq_definition_format": "single_virtual_host",
         "original_vhost_name": vhost.name,
         "explanation": f"Definitions of virtual host '{vhost.name}'",
-        **{key: value for key, value in _vhost(node, vhost.fact).items() if key not in ("name", "tags")},
+        **{key: value for key, value in _vhost(state, vhost.fact).items() if key not in ("name", "tags")},
         "limits": {} if vhost.limits is None else _json(vhost.limits.limits),
     }
 
 
-def _topology(node: Node, vhosts: list[VirtualHost]) -> dict[str, list[Definition]]:
+def _topology(state: NodeState, vhosts: list[VirtualHost]) -> dict[str, list[Definition]]:
     def of_all(entries: Callable[[VirtualHost], list[Definition]]) -> list[Definition]:
         return [entry for vhost in vhosts for entry in entries(vhost)]
 
     return {
         "parameters": of_all(_parameters),
         "policies": of_all(lambda vhost: [_policy(each) for each in vhost.policies.all(is_operator=False)]),
-        "queues": of_all(lambda vhost: _queues(node, vhost)),
+        "queues": of_all(lambda vhost: _queues(state, vhost)),
         "exchanges": of_all(_exchanges),
         "bindings": of_all(_bindings),
     }
@@ -103,8 +101,8 @@ def _user(user: UserFact) -> Definition:
     }
 
 
-def _vhost(node: Node, vhost: VirtualHostFact) -> Definition:
-    kind = vhost.default_queue_type or ("classic" if node.profile.fills_in_queue_type else None)
+def _vhost(state: NodeState, vhost: VirtualHostFact) -> Definition:
+    kind = vhost.default_queue_type or ("classic" if state.profile.fills_in_queue_type else None)
     default = {} if kind is None else {"default_queue_type": kind}
     about = {"description": vhost.description, "tags": list(vhost.tags), **default}
     return {"name": vhost.name, "metadata": dict(about), **about}
@@ -133,8 +131,8 @@ def _policy(policy: PolicyFact) -> Definition:
     }
 
 
-def _queues(node: Node, vhost: VirtualHost) -> list[Definition]:
-    defaults = DEFAULT_ARGUMENTS if node.profile.fills_in_queue_type else {}
+def _queues(state: NodeState, vhost: VirtualHost) -> list[Definition]:
+    defaults = DEFAULT_ARGUMENTS if state.profile.fills_in_queue_type else {}
     return [_queue(each.fact, defaults) for each in vhost.queues.values() if each.owner is None]
 
 

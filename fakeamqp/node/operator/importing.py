@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.bindings import Destination
 from fakeamqp.spec.errors import REPLY_NAMES, AMQPError, Misuse
 from fakeamqp.spec.records import Record
 from fakeamqp.spec.tables import LongLong, Table
-
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
 
 
 class ImportReport(Record, frozen=True):
@@ -26,8 +24,8 @@ class ImportReport(Record, frozen=True):
 class Import:
     """One import under way."""
 
-    def __init__(self, node: Node, vhost: str | None) -> None:
-        self.node = node
+    def __init__(self, state: NodeState, vhost: str | None) -> None:
+        self.state = state
         self.unsupported: list[str] = []
         self.ignored: list[str] = []
         self.missing: dict[tuple[str, Destination], None] = {}
@@ -39,7 +37,7 @@ class Import:
         name = entry.get("vhost") if self._vhost is None else self._vhost
         if name is None:
             raise Misuse(f"virtual host does not exist and is not specified in definitions: {entry!r}")
-        found = self.node.vhosts.get(name)
+        found = self.state.vhosts.get(name)
         if found is None:
             raise Misuse(f'Please create virtual host "{name}" prior to importing definitions.')
         return found

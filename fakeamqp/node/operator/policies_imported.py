@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from fakeamqp.node.metadata.commit import commit
 from fakeamqp.node.metadata.policy_keys import FEDERATION_KEYS, SHARDING_KEYS
 from fakeamqp.node.operator import commands
 from fakeamqp.node.operator.importing import Import, text
@@ -32,7 +33,7 @@ def _set_policy(run: Import, vhost: str, entry: dict[str, Any], *, is_operator: 
     said = {"pattern": None, "definition": None, "priority": 0, "apply-to": "all"} | entry
     name, definition = text(entry, "name"), said["definition"]
     policy = PolicyFact(vhost, name, said["pattern"], definition, said["priority"], said["apply-to"], is_operator)
-    commands.set_policy(run.node, policy, let_pass=KEYS_OF_PLUGINS)
+    commands.set_policy(run.state, policy, let_pass=KEYS_OF_PLUGINS)
     plugins = [key for key in KEYS_OF_PLUGINS if key in definition]
     run.unsupported += [f"policy {name!r} in virtual host {vhost!r}: {key}" for key in plugins]
 
@@ -49,7 +50,7 @@ def import_parameter(run: Import, entry: dict[str, Any]) -> None:
         elif component == "policy":
             raise Misuse("policies may not be set using this method")
         elif component == "vhost-limits" and name == "limits":
-            commands.set_vhost_limits(run.node, value, vhost)
+            commands.set_vhost_limits(run.state, value, vhost)
         else:
             run.unsupported.append(f"parameter {name!r} of component {component!r} in virtual host {vhost!r}")
 
@@ -74,4 +75,4 @@ def _refusals_telling(where: str) -> Iterator[None]:
 
 def import_global_parameter(run: Import, entry: dict[str, Any]) -> None:
     """Something that RabbitMQ keeps for others."""
-    run.node.commit(GlobalParameterFact(text(entry, "name"), entry.get("value")))
+    commit(run.state, GlobalParameterFact(text(entry, "name"), entry.get("value")))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakeamqp.node.metadata.lifecycle import renew_lease
+from fakeamqp.node.metadata.commit import commit
+from fakeamqp.node.metadata.lease import renew_lease
 from fakeamqp.node.metadata.limits import MAX_QUEUES, assert_room_for_queue, vhost_limits
 from fakeamqp.node.operator.importing import Import, arguments_of, flag, refusal, text
-from fakeamqp.node.queues.queue import queue_named
+from fakeamqp.node.queues.declaring import check_arguments
 from fakeamqp.node.queues.queue_arguments import check_queue_arguments
-from fakeamqp.node.routing.exchanges import exchange_named
-from fakeamqp.node.sessions.queue_methods import check_arguments, may_have_type, with_default_type
+from fakeamqp.node.sessions.queue_methods import may_have_type, with_default_type
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words import erlang
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import BindingFact, ExchangeFact, QueueFact
+from fakeamqp.node.words.names import exchange_named, queue_named
 from fakeamqp.node.words.parameters import limit
 from fakeamqp.spec.errors import AMQPError, Misuse, SoftError, UnsupportedFeature
 from fakeamqp.spec.tables import Table
@@ -28,7 +29,7 @@ def check_room(run: Import, queues: list[dict[str, Any]]) -> None:
         if entry.get("name") not in vhost.queues:
             new[vhost.name] = new.get(vhost.name, 0) + 1
     for name, count in new.items():
-        vhost = run.node.vhosts[name]
+        vhost = run.state.vhosts[name]
         most = limit(vhost_limits(vhost), MAX_QUEUES)
         if most is not None and len(vhost.queues) + count > most:
             raise Misuse(
@@ -58,14 +59,14 @@ def import_exchange(run: Import, entry: dict[str, Any]) -> None:
         arguments_of(entry),
     )
     try:
-        run.node.exchange_types.find(kind).check_arguments(fact.arguments)
+        run.state.exchange_types.find(kind).check_arguments(fact.arguments)
     except UnsupportedFeature as error:
         run.unsupported.append(f"{where}: {error}")
         run.missing[vhost.name, Destination("exchange", name)] = None
     except AMQPError as error:
         raise refusal(error) from None
     else:
-        run.node.commit(fact)
+        commit(run.state, fact)
 
 
 def import_queue(run: Import, entry: dict[str, Any]) -> None:
@@ -81,23 +82,23 @@ def import_queue(run: Import, entry: dict[str, Any]) -> None:
     durable, auto_delete = flag(entry, "durable", True), flag(entry, "auto_delete", False)
     arguments = _with_type(run, vhost, arguments_of(entry), durable=durable, auto_delete=auto_delete)
     try:
-        check_queue_arguments(arguments, run.node.profile, where)
+        check_queue_arguments(arguments, run.state.profile, where)
     except AMQPError as error:
         raise refusal(error) from None
     fact = QueueFact(vhost.name, name, durable, None, auto_delete, arguments)
     try:
-        check_arguments(fact, run.node.profile)
-        if not run.node.profile.checks_room_for_queue_first:
+        check_arguments(fact, run.state.profile)
+        if not run.state.profile.checks_room_for_queue_first:
             assert_room_for_queue(vhost, name)  # a limit may have been imported just now
     except SoftError as error:
         run.ignored.append(f"{where}: {error.explanation}")
     else:
-        run.node.commit(fact)
-        renew_lease(run.node, vhost.queues[name])
+        commit(run.state, fact)
+        renew_lease(run.state, vhost.queues[name])
 
 
 def _with_type(run: Import, vhost: VirtualHost, arguments: Table, *, durable: bool, auto_delete: bool) -> Table:
-    takes_default = run.node.profile.imports_default_queue_type
+    takes_default = run.state.profile.imports_default_queue_type
     if takes_default and may_have_type(vhost, durable=durable, exclusive=False, auto_delete=auto_delete):
         return with_default_type(vhost, arguments)
     return arguments
@@ -114,12 +115,12 @@ def import_binding(run: Import, entry: dict[str, Any]) -> None:
     wrong = None if not source.name else _wrong_with(run, vhost, source, binding)
     if any((vhost.name, end) in run.missing for end in (source, destination)):
         run.unsupported.append(where)
-    elif wrong is not None and run.node.profile.refuses_bad_bindings_in_imports:
+    elif wrong is not None and run.state.profile.refuses_bad_bindings_in_imports:
         raise Misuse(wrong)
     elif wrong is not None or not source.name:
         run.ignored.append(f"{where}: {wrong or 'every queue has it'}")
     elif not vhost.has_binding(binding):
-        run.node.commit(BindingFact(vhost.name, binding))
+        commit(run.state, BindingFact(vhost.name, binding))
 
 
 def _wrong_with(run: Import, vhost: VirtualHost, source: Destination, binding: Binding) -> str | None:
@@ -129,10 +130,9 @@ def _wrong_with(run: Import, vhost: VirtualHost, source: Destination, binding: B
         told = [f"{{not_found,{{resource,{where},{end.kind},{erlang.json(end.name)}}}}}" for end in missing]
         return f"{{resources_missing,[{','.join(told)}]}}"
     exchange = vhost.exchanges[source.name].fact
-    kind, name = binding.destination
-    end = vhost.queues[name] if kind == "queue" else vhost.exchanges[name]
+    check_binding = run.state.exchange_types.find(exchange.type).check_binding
     try:
-        run.node.exchange_types.find(exchange.type).check_binding(exchange, binding, end)
+        check_binding(exchange, binding, vhost.kind_of(binding.destination))
     except SoftError as error:
         return f"binding_invalid: {error.explanation}"
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fakeamqp.node.metadata.commit import commit
 from fakeamqp.node.metadata.limits import USER_LIMITS
 from fakeamqp.node.operator import commands
 from fakeamqp.node.operator.importing import Import, flag, text
@@ -16,14 +17,14 @@ from fakeamqp.spec.errors import Misuse
 def import_user(run: Import, entry: dict[str, Any]) -> None:
     """A user, instead of the one of that name; permissions stay."""
     name = text(entry, "name")
-    known = run.node.access.users.get(name)
+    known = run.state.access.users.get(name)
     fact = UserFact(name, None, _tags(entry), limits={} if known is None else known.limits)
     if entry.get("limits") is not None:
         errors = limits_errors("user-limits", USER_LIMITS, entry["limits"])
         if errors:
             raise validation_failed(errors)
         fact = fact.replace(limits=entry["limits"])
-    run.node.commit(_with_password(run, fact, entry))
+    commit(run.state, _with_password(run, fact, entry))
     if known is None:
         for vhost, permission in entry.get("permissions", {}).items():
             import_permission(run, {"user": name, "vhost": vhost, **permission})
@@ -55,38 +56,39 @@ def _with_password(run: Import, fact: UserFact, entry: dict[str, Any]) -> UserFa
 def import_vhost(run: Import, entry: dict[str, Any]) -> None:
     """A virtual host; of one that exists, its description and tags."""
     name = text(entry, "name")
-    known = run.node.vhosts.get(name)
+    known = run.state.vhosts.get(name)
     metadata = entry.get("metadata", {})
     default = metadata.get("default_queue_type")
     commands.assert_queue_type(default)
-    if known is not None and (default is None or not run.node.profile.imports_default_queue_type):
+    if known is not None and (default is None or not run.state.profile.imports_default_queue_type):
         default = known.fact.default_queue_type
-    run.node.commit(
+    commit(
+        run.state,
         VirtualHostFact(
             name,
             entry.get("description", metadata.get("description", "")),
             tuple(entry.get("tags", metadata.get("tags", ()))),
             default,
-        )
+        ),
     )
     if "tracing" in entry:
-        run.node.vhosts[name].is_traced = flag(entry, "tracing", False)
+        run.state.vhosts[name].is_traced = flag(entry, "tracing", False)
 
 
 def import_permission(run: Import, entry: dict[str, Any]) -> None:
     """What a user may do in a virtual host."""
     configure, write, read = (text(entry, key) for key in ("configure", "write", "read"))
-    commands.set_permissions(run.node, _user(run, entry), configure, write, read, run.vhost_of(entry).name)
+    commands.set_permissions(run.state, _user(run, entry), configure, write, read, run.vhost_of(entry).name)
 
 
 def import_topic_permission(run: Import, entry: dict[str, Any]) -> None:
     """Which routing keys a user may use on a topic exchange."""
     exchange, write, read = (text(entry, key) for key in ("exchange", "write", "read"))
-    commands.set_topic_permissions(run.node, _user(run, entry), exchange, write, read, run.vhost_of(entry).name)
+    commands.set_topic_permissions(run.state, _user(run, entry), exchange, write, read, run.vhost_of(entry).name)
 
 
 def _user(run: Import, entry: dict[str, Any]) -> str:
     name = text(entry, "user")
-    if name not in run.node.access.users:
+    if name not in run.state.access.users:
         raise Misuse(f'{{no_such_user,<<"{name}">>}}')
     return name

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from sortedcontainers import SortedDict, SortedKeyList
 
+from fakeamqp.node.queues.log import Log
 from fakeamqp.node.state.message import Entry
 
 HIGHEST_NORMAL_PRIORITY = 4
@@ -217,5 +218,5 @@ class QuorumBacklog:
             assert [each.position for each in line] == sorted(each.position for each in line)
 
 
-Backlog: TypeAlias = Line | PriorityBacklog | QuorumBacklog
-"""A queue's ready entries."""
+Backlog: TypeAlias = Line | PriorityBacklog | QuorumBacklog | Log
+"""A queue's ready entries; of a stream, its log."""

@@ -1,33 +1,114 @@
-"""Queues: entries in, effects out."""
+"""A queue: what it remembers, and the record of functions that makes it one of a type."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from fakeamqp.node.queues.consumers import Consumer
-from fakeamqp.node.queues.effects import Deliver, Discarded, Effect, Forget, GiveUp, SettledAtOnce, Unused, WakeAt
-from fakeamqp.node.queues.log import Log
-from fakeamqp.node.queues.queue_arguments import (
-    QueueArguments,
-    assert_equivalent_queue_arguments,
-    parse_queue_arguments,
-)
-from fakeamqp.node.queues.queue_types import backlog_of, consumers_of, delivery_limit_of
-from fakeamqp.node.queues.readers import Readers
+from fakeamqp.node.queues.backlog import Backlog
+from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
+from fakeamqp.node.queues.effects import Discarded, Effect, Fetched
+from fakeamqp.node.queues.queue_arguments import QueueArguments, parse_queue_arguments
 from fakeamqp.node.state.journal import QueueStore
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
+from fakeamqp.node.state.message import Entry, Message
 from fakeamqp.node.state.timers import Timer
-from fakeamqp.node.words.arguments import assert_equivalent, described
 from fakeamqp.node.words.facts import PolicyFact, QueueFact
 from fakeamqp.node.words.profile import Profile
-from fakeamqp.spec.errors import resource_locked
+from fakeamqp.spec.properties import BasicProperties
+from fakeamqp.spec.records import Record
+from fakeamqp.spec.tables import Table
 
 Registrations: TypeAlias = dict["Queue", int]
 """What a publisher knows of quorum queues: how often each had been too long when it first published there."""
 
 
+class QueueType(Record, frozen=True):
+    """What makes a queue one of its type. Functions take the queue; nothing outside `queues` asks for the type."""
+
+    name: str
+    make_backlog: Callable[[QueueArguments, Profile], Backlog]
+    make_consumers: Callable[[QueueArguments, Profile, Backlog], Consumers]
+
+    # Commands. Each ends with what the queue can do then: its checkout.
+    enqueue: Callable[[Queue, Message, int], Entry]
+    """(queue, message, now_us): put a message in; the checkout is the caller's."""
+    checkout: Callable[[Queue, int], list[Effect]]
+    """(queue, now_us): expire heads, serve consumers and give up what is too much, until there is nothing to do."""
+    acknowledge: Callable[[Queue, list[Entry], Receiver, Consumer | None, int], list[Effect]]
+    """(queue, entries, channel, the consumer whose credit they were, now_us): a client is done with entries."""
+    reject: Callable[[Queue, list[Entry], Receiver, Consumer | None, int], list[Effect]]
+    """The same where a client does not want them, nor should anybody get them again."""
+    requeue: Callable[[Queue, list[Entry], Receiver, Consumer | None, int], list[Effect]]
+    """The same where they go back."""
+    take_back: Callable[[Queue, list[Entry], int], list[Effect]]
+    """(queue, entries, now_us): the channel is over that had them."""
+    get: Callable[[Queue, bool, int], Fetched]
+    """(queue, no_ack, now_us): take the head, which there is, for basic.get."""
+    add_consumer: Callable[[Queue, Consumer, int], None]
+    """(queue, consumer, unsettled deliveries of earlier consumers of its tag): somebody new consumes."""
+    configure: Callable[[Queue, QueueArguments, int], list[Effect]]
+    """(queue, settings, now_us): policies have changed."""
+    stops: Callable[[Queue, Message, Registrations | None], bool]
+    """(queue, message, what its publisher knows): whether the publisher does not even send it, having been told."""
+    refuses: Callable[[Queue, Message], bool]
+    """(queue, message): whether there is no room for what arrives."""
+    has_recovered: Callable[[Queue], None]
+    """All that the disk had is in the queue again."""
+
+    # What methods are told.
+    check_consumer: Callable[[Queue, bool, bool, int, int], None]
+    """(queue, no_ack, exclusive, prefetch_count, global_prefetch): raise what refuses such a consumer."""
+    check_get: Callable[[Queue], None]
+    """Raise what refuses basic.get."""
+    check_purge: Callable[[Queue], None]
+    """Raise what refuses queue.purge."""
+    check_delete: Callable[[Queue, bool, bool], None]
+    """(queue, if_unused, if_empty): raise what refuses queue.delete."""
+    check_return: Callable[[Queue], None]
+    """Raise what refuses basic.nack and reject."""
+    check_recover: Callable[[Queue], None]
+    """Raise what refuses basic.recover."""
+    check_headers: Callable[[Table, Profile], None]
+    """Raise what refuses a message with these headers."""
+    count_messages: Callable[[Queue], int]
+    """How many messages queue.declare-ok and delete-ok tell."""
+    count_consumers: Callable[[Queue, Iterable[tuple[Receiver, str | None]]], int]
+    """(queue, who holds its entries: channel and consumer tag, None of a get): what queue.declare-ok tells."""
+    delivered_properties: Callable[[Queue, Entry], BasicProperties]
+    """(queue, entry): a message's properties as a consumer gets them."""
+    fetched_properties: Callable[[Queue, Entry], BasicProperties]
+    """(queue, entry): as basic.get gets them."""
+    takes_dead_letters: Callable[[bool, Profile], bool]
+    """(whether they are sent at least once, profile): whether dead letters arrive at all."""
+    policy_wins: Callable[[str, Profile], bool]
+    """(setting, profile): whether of policy and argument the policy holds, whichever is smaller."""
+
+    # Properties of the type.
+    limits_no_ack: bool
+    """Whether a prefetch limit holds where nothing is to be acknowledged: then the channel does so for the client."""
+    heeds_global_prefetch: bool
+    """Whether a channel's own prefetch limit holds."""
+    carries_failures: bool
+    """Whether failed deliveries are counted on in dead letters, where the version does so."""
+    keeps_transient: bool
+    """Whether also messages that are not persistent survive."""
+    remembers_deliveries: bool
+    """Whether a node that was killed still knows what was delivered before."""
+    is_applied_late: bool
+    """Whether what is published in a transaction comes after what is settled in it (rabbit_fifo_client.erl: enqueue
+    commands have a low priority)."""
+    forgives_deletion: bool
+    """Whether what is committed to it counts as taken when the queue is gone."""
+    stops_publishers: bool
+    """Whether a full queue that refuses tells its publishers to stop, and takes what they send until they know."""
+    is_log: bool
+    """Whether consumers read what stays there, instead of taking it."""
+    keeps_places: bool
+    """Whether what comes back goes to its old place."""
+
+
 class Queue:
-    """One queue. It never reaches out: what must happen elsewhere are the effects that `run` returns."""
+    """One queue. It never reaches out: what must happen elsewhere are effects, which its type's functions return."""
 
     __slots__ = (
         "backlog",
@@ -41,16 +122,10 @@ class Queue:
         "expiry_timer",
         "fact",
         "had_consumer",
-        "has_requeued",
-        "has_returned_together",
         "is_deleted",
-        "is_dirty",
         "is_limited",
-        "is_quorum",
-        "is_stream",
         "is_timed",
         "key",
-        "log",
         "may_refuse",
         "name",
         "next_position",
@@ -58,19 +133,21 @@ class Queue:
         "owner",
         "policy",
         "profile",
-        "readers",
         "ready_bytes",
         "registrations",
         "released",
+        "retry_timer",
         "settings",
         "store",
         "ttl_us",
+        "type",
         "unacked",
         "wake_timer",
     )
 
-    def __init__(self, fact: QueueFact, store: QueueStore | None, profile: Profile) -> None:
+    def __init__(self, fact: QueueFact, queue_type: QueueType, store: QueueStore | None, profile: Profile) -> None:
         self.fact = fact
+        self.type = queue_type
         self.store = store
         """The queue's part of the journal, if it survives."""
         self.profile = profile
@@ -82,65 +159,53 @@ class Queue:
         self.policy: PolicyFact | None = None
         self.operator_policy: PolicyFact | None = None
         self.settings = self.declared
-        self.is_quorum = self.settings.queue_type == "quorum"
-        self.is_stream = self.settings.queue_type == "stream"
-        self.log = Log(self.settings, rolls_over_at_once=profile.streams_roll_over_at_once) if self.is_stream else None
-        """A stream's messages, which take the place of the backlog."""
-        self.readers = None if self.log is None else Readers(self.log, profile)
-        """A stream's consumers."""
-        self.backlog = backlog_of(self.settings, profile) if self.log is None else self.log
+        self.backlog = queue_type.make_backlog(self.settings, profile)
+        """What is ready; of a stream, its log."""
         self.ready_bytes = 0
         """The size of all ready bodies, where it matters."""
         self.unacked: dict[int, Entry] = {}
         """Entries that somebody holds, by position."""
-        self.discarded: list[Discarded] = []
-        """What waits to be dead-lettered, in the order of dying."""
+        self.discarded: dict[int, Discarded] = {}
+        """What waits for its dead letter to arrive, by position, in the order of dying."""
         self.discarded_bytes = 0
         """The size of their bodies."""
-        self.consumers = consumers_of(self.settings, profile) if self.readers is None else self.readers
+        self.consumers = queue_type.make_consumers(self.settings, profile, self.backlog)
         self.exclusive_consumer: Consumer | None = None
         self.had_consumer = False
-        self.has_requeued = False
-        """Whether something came back to a classic queue since it last ran."""
-        self.has_returned_together = False
-        """Whether something came back to its place in a quorum queue since it last ran."""
         self.next_position = 0
-        self.is_dirty = False
         self.is_deleted = False
+        self.delivery_limit: int | None = None
+        """How often a message may come back."""
         self.blocks = 0
         """How often a quorum queue has told its publishers that it is too long."""
         self.released = 0
         """How often it had, when it was last down to 80 percent of its limits and let them publish again."""
         self.registrations: Registrations = {}
         """Of the queue as a publisher of dead letters."""
+        self.retry_timer: Timer | None = None
+        """Tries again to dead-letter what could not be."""
         self.wake_timer: Timer | None = None
         self.expiry_timer: Timer | None = None
         self.configure(self.settings)
 
     def configure(self, settings: QueueArguments) -> None:
-        """From now on the queue is governed by these settings."""
+        """From now on these settings hold."""
         self.settings = settings
         limits = (settings.max_length, settings.max_length_bytes, settings.max_age_s)
         self.is_limited = any(limit is not None for limit in limits)
         """Whether the queue may be only so long."""
-        if not self.is_limited and self.profile.unlimited_quorum_queues_unblock:
-            self.released = self.blocks
-        self.may_refuse = (self.is_limited and settings.rejects) or self.blocks > self.released
-        """Whether `refuses` must be asked: whom a quorum queue has stopped, no change of a policy frees (observed)."""
+        self.may_refuse = self.is_limited and settings.rejects
+        """Whether a publisher may be refused, so that somebody must ask."""
         if self.is_limited:
             self.ready_bytes = sum(len(entry.message.body) for entry in self.backlog)
-        self.delivery_limit = delivery_limit_of(settings.delivery_limit, self.profile) if self.is_quorum else None
-        """How often a message may come back."""
         self.ttl_us = None if settings.message_ttl_ms is None else settings.message_ttl_ms * 1000
         """How long a message may wait."""
         self.is_timed = settings.consumer_timeout_ms is not None
         """Whether the queue has an own time for acknowledgements."""
-        if self.log is not None:
-            self.log.configure(settings)
 
-    def enqueue(self, message: Message, expires_us: int) -> Entry:
+    def new_entry(self, message: Message, expires_us: int) -> Entry:
         """A new entry behind all others; it is not in the backlog yet."""
-        entry = Entry(self, self.next_position, message, expires_us)
+        entry = Entry(self.next_position, message, expires_us)
         self.next_position += 1
         return entry
 
@@ -150,16 +215,17 @@ class Queue:
         if self.is_limited:
             self.ready_bytes += len(entry.message.body)
 
-    def counted(self) -> int:
-        """How many messages queue.declare-ok and delete-ok tell: the ready ones, of a stream none (observed)."""
-        return 0 if self.is_stream else len(self.backlog)
-
     def take(self) -> Entry:
         """The head leaves the backlog and waits for its acknowledgement; raises IndexError if there is none."""
+        entry = self.take_out()
+        self.unacked[entry.position] = entry
+        return entry
+
+    def take_out(self) -> Entry:
+        """The head leaves for good; raises IndexError if there is none."""
         entry = self.backlog.pop()
         if self.is_limited:
             self.ready_bytes -= len(entry.message.body)
-        self.unacked[entry.position] = entry
         return entry
 
     def put_back(self, entry: Entry) -> None:
@@ -168,18 +234,26 @@ class Queue:
         self.backlog.put_back(entry)
         if self.is_limited:
             self.ready_bytes += len(entry.message.body)
-            self.has_requeued = not self.is_quorum
-        self.has_returned_together = self.is_quorum
+
+    def remove_consumer(self, consumer: Consumer) -> None:
+        """A consumer is gone; what it holds stays unacknowledged."""
+        self.consumers.remove(consumer)
+        if self.exclusive_consumer is consumer:
+            self.exclusive_consumer = None
+
+    def drop(self, entry: Entry) -> None:
+        """An entry that was taken is gone for good."""
+        del self.unacked[entry.position]
 
     def discard(self, discarded: Discarded) -> None:
-        """An entry that died waits to be dead-lettered."""
-        self.discarded.append(discarded)
+        """An entry that died waits for its dead letter to arrive."""
+        self.discarded[discarded.entry.position] = discarded
         self.discarded_bytes += len(discarded.entry.message.body)
 
-    def take_discarded(self) -> list[Discarded]:
-        """All that waits to be dead-lettered leaves, the oldest first."""
-        taken, self.discarded, self.discarded_bytes = self.discarded, [], 0
-        return taken
+    def forget_discarded(self, discarded: Discarded) -> None:
+        """Its dead letter has arrived."""
+        del self.discarded[discarded.entry.position]
+        self.discarded_bytes -= len(discarded.entry.message.body)
 
     def clear(self) -> list[Entry]:
         """All ready entries leave, in their order."""
@@ -198,186 +272,33 @@ class Queue:
             settings.max_length_bytes is not None and size > settings.max_length_bytes
         )
 
-    def refuses(self, message: Message, registrations: Registrations | None) -> bool:
-        """Whether a publisher to a queue that may refuse is told that there is no room (x-overflow: reject-publish).
-
-        A quorum queue takes what makes it too long, and then refuses all publishers until it is down to 80 percent.
-        One that comes new meanwhile may publish as long as the queue is not too long. Without registrations, as
-        dead letters come that may be lost, it takes everything. Source: rabbit_fifo.erl (evaluate_limit,
-        register_enqueuer) and rabbit_fifo_client.erl; observed.
-        """
-        if not self.is_quorum:
-            return self.is_over(1, len(message.body))
-        if registrations is None:
-            return False
-        if not (self.is_limited and self.settings.rejects):
-            return self.blocks > max(registrations.get(self, self.blocks), self.released)
-        registered = registrations.setdefault(self, self.blocks - self.is_over())
-        if self.blocks > max(registered, self.released):
-            return True
-        self.blocks += self.is_over(1, len(message.body))
-        return False
-
-    def _tell_publishers(self) -> None:
-        """A quorum queue stops its publishers or lets them go on."""
-        if self.is_over():
-            self.blocks += 1
-        elif self._has_drained():
-            self.released = self.blocks
-
-    def _has_drained(self) -> bool:
-        settings = self.settings
-        messages = len(self.backlog) + len(self.discarded)
-        size = self.ready_bytes + self.discarded_bytes
-        return (settings.max_length is None or messages <= settings.max_length * 8 // 10) and (
-            settings.max_length_bytes is None or size <= settings.max_length_bytes * 8 // 10
-        )
-
-    def renewed(self, entry: Entry) -> Entry:
-        """An entry that left, as a new one behind all others."""
-        new = self.enqueue(entry.message, entry.expires_us)
-        new.is_redelivered = entry.is_redelivered
-        new.deliveries = entry.deliveries
-        new.failures = entry.failures
-        return new
-
-    def drop(self, entry: Entry) -> None:
-        """An entry that was taken is gone for good."""
-        del self.unacked[entry.position]
+    def is_too_long(self) -> bool:
+        """Whether heads must be dropped."""
+        return self.is_limited and not self.settings.rejects and self.is_over()
 
     def close(self) -> None:
         """The queue is deleted: nothing is in it any more, and nothing wakes it."""
         self.is_deleted = True
         self.clear()
         self.unacked.clear()
-        self.take_discarded()
-        for timer in (self.wake_timer, self.expiry_timer):
+        self.discarded.clear()
+        self.discarded_bytes = 0
+        for timer in (self.wake_timer, self.expiry_timer, self.retry_timer):
             if timer is not None:
                 timer.cancel()
-
-    def run(self, now_us: int) -> list[Effect]:
-        """Expire heads, serve consumers and give up what is too much, until there is nothing left to do."""
-        if self.log is not None:
-            return self._run_stream(self.log, now_us)
-        if self.fact.auto_delete and self.had_consumer and not (self.consumers or self.is_deleted):
-            return [Unused()]  # what its last consumer has held goes with it, and is not dead-lettered (observed)
-        effects: list[Effect] = []
-        if self.has_requeued:
-            # A classic queue looks at its length before it serves what came back, and at what expired after that
-            # (rabbit_amqqueue_process.erl, requeue_and_run; observed).
-            self.has_requeued = False
-            self._drop_heads(effects)
-        head = self._serve(now_us, effects)
-        if self.is_limited:
-            while self._drop_heads(effects):
-                head = self._serve(now_us, effects)
-            if self.is_quorum and self.settings.rejects:
-                self._tell_publishers()
-        if self.has_returned_together:
-            self.has_returned_together = False
-            effects.sort(key=self._turn_to_be_sent)
-        if self.is_quorum:
-            served = dict.fromkeys(each.consumer for each in effects if isinstance(each, Deliver))
-            effects += [SettledAtOnce(consumer) for consumer in served if consumer.no_ack]
-        if head is not None and head.expires_us != NO_EXPIRY_US and head is not self.backlog.overtaker:
-            effects.append(WakeAt(head.expires_us))
-        return effects
-
-    def _serve(self, now_us: int, effects: list[Effect]) -> Entry | None:
-        """Expire heads and hand out what consumers can take; the head that is left."""
-        backlog = self.backlog
-        while (head := backlog.head()) is not None:
-            # What expires as it arrives may still go to a consumer that is free: expiration 0 means just that.
-            is_expired = head.expires_us <= now_us and head is not backlog.overtaker
-            is_lost = is_expired and (head.is_redelivered or head.expires_us < now_us)
-            consumer = None if is_lost else self.consumers.next()
-            if consumer is None:
-                if not is_expired or self._is_too_long():
-                    break
-                effects.append(GiveUp(self.take(), "expired"))
-                continue
-            entry = self.take()
-            if self.is_quorum or not consumer.no_ack:
-                consumer.outstanding += 1
-                consumer.channel.outstanding += not consumer.no_ack
-                if self.is_quorum and not consumer.can_take():
-                    self.consumers.park(consumer)
-            effects.append(Deliver(consumer, entry))
-        return head
-
-    def _is_too_long(self) -> bool:
-        """Whether heads must be dropped."""
-        return self.is_limited and not self.settings.rejects and self.is_over()
-
-    def _drop_heads(self, effects: list[Effect]) -> bool:
-        """Give up what is too much; whether anything was."""
-        before = len(effects)
-        while self._is_too_long():
-            effects.append(GiveUp(self.take(), "maxlen"))
-        if self.is_quorum:
-            effects[before:] = reversed(effects[before:])  # its dead letters come latest first (observed)
-        return len(effects) > before
-
-    def _turn_to_be_sent(self, effect: Effect) -> tuple[int, str]:
-        """What returns to a quorum queue at once is sent consumer by consumer (observed)."""
-        if not isinstance(effect, Deliver):
-            return (0, "")
-        consumer = effect.consumer
-        return (0, consumer.tag) if self.profile.quorum_sorts_consumers_by_tag else (consumer.number, "")
-
-    def _run_stream(self, log: Log, now_us: int) -> list[Effect]:
-        """Drop what a stream need not keep, and let every consumer read on."""
-        assert self.readers is not None
-        effects: list[Effect] = []
-        for entry in log.retain(now_us) if log.is_retention_due else ():
-            self.ready_bytes -= len(entry.message.body)
-            effects.append(Forget(entry))
-        effects += [Deliver(consumer, entry) for consumer, entry in self.readers.read(now_us)]
-        return effects
 
     def check(self) -> None:
         """What must hold between turns."""
         self.backlog.check()
         assert not self.is_limited or self.ready_bytes == sum(len(each.message.body) for each in self.backlog)
-        if self.readers is not None:
-            self.readers.check()
+        assert all(entry.position == position for position, entry in self.unacked.items())
+        if self.type.is_log:
             assert not self.unacked
             return
-        assert all(entry.position == position for position, entry in self.unacked.items())
         assert not {each.position for each in self.backlog} & set(self.unacked)
         assert all(each.position < self.next_position for each in self.backlog)
-        assert not self._is_too_long()
+        assert not self.is_too_long()
         if self.backlog and not self.settings.single_active_consumer:
             assert not any(each.can_take() for each in self.consumers), f"{self.name}: ready messages, idle consumers"
         if self.exclusive_consumer is not None:
             assert list(self.consumers) == [self.exclusive_consumer]
-
-
-def queue_named(name: str, vhost: str) -> str:
-    """How RabbitMQ's texts name a queue."""
-    return f"queue '{name}' in vhost '{vhost}'"
-
-
-def assert_may_use(queue: QueueFact, connection_id: int) -> None:
-    """Raise 405 for an exclusive queue of another connection."""
-    if queue.owner is not None and queue.owner != connection_id:
-        raise locked(queue)
-
-
-def locked(queue: QueueFact) -> Exception:
-    """405 for a queue that is exclusive, or is not what the declaration says in this respect."""
-    return resource_locked(
-        f"cannot obtain exclusive access to locked {queue_named(queue.name, queue.vhost)}. It could be originally "
-        "declared on another connection or the exclusive property value does not match that of the "
-        "original declaration."
-    )
-
-
-def assert_equivalent_queue(existing: QueueFact, received: QueueFact, profile: Profile) -> None:
-    """Raise 405 or 406 unless a redeclaration says the same. Source: rabbit_amqqueue.erl, assert_equivalence."""
-    where = queue_named(existing.name, existing.vhost)
-    if existing.owner != received.owner:
-        raise locked(existing)
-    for key in ("durable", "auto_delete"):
-        assert_equivalent(described(getattr(existing, key)), described(getattr(received, key)), key, where)
-    assert_equivalent_queue_arguments(existing.arguments, received.arguments, profile, where)

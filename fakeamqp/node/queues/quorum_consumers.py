@@ -6,18 +6,16 @@ Source: rabbit_fifo.erl; the rules have observed it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from fakeamqp.node.queues.consumers import Consumer, Rotation, Succession
-
-if TYPE_CHECKING:
-    from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.queues.consumer import Consumer, Receiver
+from fakeamqp.node.queues.round_robin import RoundRobin
+from fakeamqp.node.queues.single_active import SingleActive
 
 UNLIMITED_PREFETCH = 2000
 """What a quorum queue makes of a prefetch count of 0 (rabbit_quorum_queue.erl)."""
 
 
-class QuorumRotation(Rotation):
+class QuorumRoundRobin(RoundRobin):
     """Who leaves a quorum queue is not taken out of the line, but found gone when its turn comes.
 
     A new consumer that the queue takes for the same, by its tag and channel, stands where the old one stood: also
@@ -85,7 +83,7 @@ class QuorumRotation(Rotation):
         return None
 
 
-class QuorumSuccession(Succession):
+class QuorumSingleActive(SingleActive):
     """The consumers of a quorum queue of 4.0 with a single active consumer: of those that wait the first is `_heir`.
 
     An heir of a higher priority replaces the active consumer. If that has something unsettled, it gets nothing new,
@@ -132,7 +130,7 @@ class QuorumSuccession(Succession):
         """The active consumer, if it can take anything."""
         return None if self._is_quiescing else super().next()
 
-    def unpark(self, channel: Channel) -> bool:
+    def unpark(self, channel: Receiver) -> bool:
         """A channel has settled something: whether the active consumer may take again."""
         is_active = super().unpark(channel)
         if is_active and self._is_quiescing and self.active is not None and not self.active.outstanding:

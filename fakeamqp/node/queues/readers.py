@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fakeamqp.node.queues.consumer import Consumer, Receiver
 from fakeamqp.node.queues.log import Log
 from fakeamqp.node.queues.queue_arguments import seconds_of
 from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
@@ -15,10 +16,6 @@ from fakeamqp.node.words.dates import moment_us
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import HardError
 from fakeamqp.spec.tables import EMPTY_TABLE, LongLong, Table
-
-if TYPE_CHECKING:
-    from fakeamqp.node.queues.consumers import Consumer
-    from fakeamqp.node.state.channel import Channel
 
 STREAM_OFFSET = "x-stream-offset"
 STREAM_FILTER = "x-stream-filter"
@@ -138,7 +135,7 @@ class Readers:
     def park(self, consumer: Consumer) -> None:
         """Nobody waits in line."""
 
-    def unpark(self, channel: Channel) -> bool:
+    def unpark(self, channel: Receiver) -> bool:
         """A channel has settled something: whether one of its readers may read on."""
         return any(each.channel is channel and reader.has_room() for each, reader in self._readers.items())
 
@@ -172,4 +169,4 @@ def _delivered(entry: Entry) -> Entry:
     headers = {**(message.properties.headers or EMPTY_TABLE), STREAM_OFFSET: LongLong(entry.position)}
     properties = message.properties.replace(headers=dict(sorted(headers.items())))
     told = Message(message.exchange, message.routing_key, properties, message.body)
-    return Entry(entry.queue, entry.position, told, NO_EXPIRY_US)
+    return Entry(entry.position, told, NO_EXPIRY_US)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from fakeamqp.node.routing.exchange_types import BindingIndex, ExchangeType
 from fakeamqp.node.state.message import Message
@@ -20,11 +20,6 @@ from fakeamqp.node.words.facts import ExchangeFact
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import HardError, precondition_failed
 from fakeamqp.spec.tables import EMPTY_TABLE, LongLong, Table
-
-if TYPE_CHECKING:
-    from fakeamqp.node.queues.queue import Queue
-    from fakeamqp.node.routing.exchanges import Exchange
-    from fakeamqp.node.routing.registry import ExchangeTypes
 
 Delay: TypeAlias = Callable[[ExchangeFact, Message, int], None]
 """`delay(exchange, message, delay_ms)`: come back with a message after so many milliseconds."""
@@ -36,17 +31,17 @@ MAX_DELAY_MS = 2**32 - 1
 """The longest that an Erlang timer takes; a longer delay is none."""
 
 
-def delayed_type(types: ExchangeTypes, profile: Profile, delay: Delay) -> ExchangeType:
-    """The type x-delayed-message, which leaves it to another type to route."""
+def delayed_type(find: Callable[[str], ExchangeType], profile: Profile, delay: Delay) -> ExchangeType:
+    """The type x-delayed-message, which leaves it to another type to route; `find(name)` is that type."""
 
     def make_index(fact: ExchangeFact) -> BindingIndex:
-        return DelayedIndex(fact, types.find(fact.arguments[DELAYED_TYPE]).make_index(fact), profile, delay)
+        return DelayedIndex(fact, find(fact.arguments[DELAYED_TYPE]).make_index(fact), profile, delay)
 
     def check_arguments(arguments: Table) -> None:
-        types.find(checked_delayed_type(arguments)).check_arguments(arguments)
+        find(checked_delayed_type(arguments)).check_arguments(arguments)
 
-    def check_binding(fact: ExchangeFact, binding: Binding, end: Queue | Exchange) -> None:
-        types.find(fact.arguments[DELAYED_TYPE]).check_binding(fact, binding, end)
+    def check_binding(fact: ExchangeFact, binding: Binding, leads_to: str) -> None:
+        find(fact.arguments[DELAYED_TYPE]).check_binding(fact, binding, leads_to)
 
     return ExchangeType(make_index, check_arguments, check_binding)
 

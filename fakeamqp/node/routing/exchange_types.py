@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fakeamqp.node.routing.topic import TopicTrie
 from fakeamqp.node.state.message import Message
@@ -16,10 +16,6 @@ from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import precondition_failed
 from fakeamqp.spec.records import Record
 from fakeamqp.spec.tables import EMPTY_TABLE, Table, field_type
-
-if TYPE_CHECKING:
-    from fakeamqp.node.queues.queue import Queue
-    from fakeamqp.node.routing.exchanges import Exchange
 
 
 class BindingIndex(ABC):
@@ -192,7 +188,7 @@ def _take_any_arguments(arguments: Table) -> None:
     """What a type does that does not care for the arguments it is declared with."""
 
 
-def _take_any_binding(exchange: ExchangeFact, binding: Binding, end: Queue | Exchange) -> None:
+def _take_any_binding(exchange: ExchangeFact, binding: Binding, leads_to: str) -> None:
     """What a type does that does not care for the bindings from it."""
 
 
@@ -202,8 +198,8 @@ class ExchangeType(Record, frozen=True):
     make_index: Callable[[ExchangeFact], BindingIndex]
     check_arguments: Callable[[Table], None] = _take_any_arguments
     """Raises what RabbitMQ refuses a declaration with; a redeclaration is not asked."""
-    check_binding: Callable[[ExchangeFact, Binding, Queue | Exchange], None] = _take_any_binding
-    """Raises what RabbitMQ refuses a binding from such an exchange to this queue or exchange with."""
+    check_binding: Callable[[ExchangeFact, Binding, str], None] = _take_any_binding
+    """Raises what RabbitMQ refuses a binding with; it leads to an "exchange", or to a queue of this type."""
 
 
 def standard_types(profile: Profile) -> dict[str, ExchangeType]:
@@ -214,6 +210,6 @@ def standard_types(profile: Profile) -> dict[str, ExchangeType]:
         "topic": ExchangeType(lambda fact: TopicIndex()),
         "headers": ExchangeType(
             lambda fact: HeadersIndex(profile),
-            check_binding=lambda fact, binding, end: validate_headers_binding(binding.arguments),
+            check_binding=lambda fact, binding, leads_to: validate_headers_binding(binding.arguments),
         ),
     }

@@ -7,6 +7,7 @@ from fakeamqp.node.words.arguments import ALTERNATE_EXCHANGE, assert_equivalent,
 from fakeamqp.node.words.bindings import Binding
 from fakeamqp.node.words.erlang import atom
 from fakeamqp.node.words.facts import ExchangeFact, PolicyFact
+from fakeamqp.node.words.names import exchange_named
 
 EVENT_VHOST = "/"
 EVENT_EXCHANGE = "amq.rabbitmq.event"
@@ -48,11 +49,6 @@ class Exchange:
         """A binding from here went."""
         del self.bindings[binding]
         self.index.remove(binding)
-
-
-def exchange_named(name: str, vhost: str) -> str:
-    """How RabbitMQ's texts name an exchange."""
-    return f"exchange '{name}' in vhost '{vhost}'"
 
 
 def assert_equivalent_exchange(existing: ExchangeFact, received: ExchangeFact) -> None:

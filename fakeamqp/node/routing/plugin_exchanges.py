@@ -6,11 +6,10 @@ import datetime
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from sortedcontainers import SortedKeyList
 
-from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.exchange_types import BindingIndex, ExchangeType, FanoutIndex
 from fakeamqp.node.routing.hashing import jump_consistent_hash, phash2
 from fakeamqp.node.state.message import Message
@@ -20,9 +19,6 @@ from fakeamqp.node.words.facts import ExchangeFact
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import HardError, precondition_failed
 from fakeamqp.spec.tables import EMPTY_TABLE, Table, field_type
-
-if TYPE_CHECKING:
-    from fakeamqp.node.routing.exchanges import Exchange
 
 Choose: TypeAlias = Callable[[str, int], int]
 """`choose(stream, count)`: one of `count` possibilities, from 0 on. Streams are independent of one another."""
@@ -41,7 +37,7 @@ def plugin_types(profile: Profile, choose: Choose) -> dict[str, ExchangeType]:
         "x-consistent-hash": ExchangeType(
             lambda fact: ConsistentHashIndex(fact.arguments, profile),
             check_arguments=check_hash_arguments,
-            check_binding=lambda fact, binding, end: check_weight(binding.routing_key),
+            check_binding=lambda fact, binding, leads_to: check_weight(binding.routing_key),
         ),
         "x-modulus-hash": ExchangeType(lambda fact: ModulusHashIndex()),
         "x-random": ExchangeType(lambda fact: RandomIndex(fact, choose)),
@@ -213,15 +209,14 @@ class RandomIndex(FanoutIndex):
         return True if len(set(self.bindings.values())) == 1 else None
 
 
-def check_local_random_binding(exchange: ExchangeFact, binding: Binding, end: Queue | Exchange) -> None:
+def check_local_random_binding(exchange: ExchangeFact, binding: Binding, leads_to: str) -> None:
     """Raise 406 unless a binding leads to a classic queue, with an empty key."""
     if binding.routing_key:
         raise precondition_failed(f"Non empty binding '{binding.routing_key}' key not permitted")
-    if not isinstance(end, Queue):
+    if leads_to == "exchange":
         raise precondition_failed("Destination not found")
-    queue_type = end.settings.queue_type
-    if queue_type != "classic":
-        raise precondition_failed(f"Queue type rabbit_{queue_type}_queue not valid for this exchange type")
+    if leads_to != "classic":
+        raise precondition_failed(f"Queue type rabbit_{leads_to}_queue not valid for this exchange type")
 
 
 # -- x-recent-history -----------------------------------------------------------------------------------------------

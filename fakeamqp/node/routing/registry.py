@@ -30,7 +30,7 @@ class ExchangeTypes:
         self._types = {
             **standard_types(profile),
             **plugin_types(profile, choose),
-            DELAYED_MESSAGE: delayed_type(self, profile, delay),
+            DELAYED_MESSAGE: delayed_type(self.find, profile, delay),
         }
         for name, matching in custom.items():
             if name in self._types or name in UNSUPPORTED_EXCHANGE_TYPES:

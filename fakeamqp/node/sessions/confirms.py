@@ -1,50 +1,61 @@
-"""Answers that wait for the journal: publisher confirms and tx.commit-ok."""
+"""Answers that wait for queues and the journal: publisher confirms and tx.commit-ok."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
-from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.sessions.handshake import close_channel
+from fakeamqp.node.state.connection import Channel
+from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.receipts import Awaiting, Commit
+from fakeamqp.spec.errors import precondition_failed
 from fakeamqp.spec.methods import BasicAck, BasicNack, TxCommitOk
 
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
 
-COMMIT = 0
-"""Stands for tx.commit-ok where otherwise a publish's number stands."""
+def finish_commits(state: NodeState) -> None:
+    """Answer every tx.commit whose messages are safe, or have failed it. The queues have carried out their commands."""
+    commits, state.commits = state.commits, []
+    for commit in commits:
+        channel = commit.channel
+        if commit.position is None:
+            if _has_failed(commit):
+                close_channel(state, channel, precondition_failed("partial tx completion"), commit.method)
+                continue
+            channel.is_committing = True
+            commit.position = state.journal.appended
+        if commit.position <= state.journal.synced:
+            channel.is_committing = False
+            channel.send(TxCommitOk())
+        else:
+            state.commits.append(commit)
 
 
-class Awaiting(NamedTuple):
-    """An answer, and how far the journal must be synced before it may be given."""
+def _has_failed(commit: Commit) -> bool:
+    """Whether a queue has refused a message, or is gone that had one.
 
-    position: int
-    channel: Channel
-    publish_number: int
-    is_refused: bool = False
-    """Whether a queue had no room: then the answer is a nack."""
+    A commit forgets a message, and who else refused it, once a quorum queue stopped it: that comes before the commit
+    begins (rabbit_channel.erl, record_rejects and handle_method of tx.commit; observed).
+    """
+    return commit.has_lost_queue or any(each.is_refused and not each.is_stopped for each in commit.receipts)
 
 
-def release(node: Node) -> None:
-    """Give every answer that is safe now."""
-    synced = node.journal.synced
+def release(state: NodeState) -> None:
+    """Give every confirm that is safe now."""
+    synced = state.journal.synced
     refused: dict[Channel, list[int]] = {}
     safe: dict[Channel, list[int]] = {}
     waiting: list[Awaiting] = []
-    for each in node.awaiting:
-        if each.is_refused:
+    for each in state.awaiting:
+        receipt = each.receipt
+        if receipt.is_refused or receipt.is_stopped:
             refused.setdefault(each.channel, []).append(each.publish_number)
-        elif each.position <= synced:
+        elif receipt.position <= synced:
             safe.setdefault(each.channel, []).append(each.publish_number)
         else:
             waiting.append(each)
-    node.awaiting[:] = waiting
+    state.awaiting[:] = waiting
     for channel, numbers in refused.items():
         _answer(channel, numbers, [*safe.get(channel, ()), *_open(waiting, channel)], BasicNack)
     for channel, numbers in safe.items():
-        if channel.transaction is not None:
-            channel.is_committing = False
-            channel.send(TxCommitOk())
-        elif len(numbers) == 1:
+        if len(numbers) == 1:
             channel.send(BasicAck(numbers[0], False))
         else:
             _answer(channel, numbers, [*refused.get(channel, ()), *_open(waiting, channel)], BasicAck)
@@ -55,7 +66,7 @@ def _open(waiting: list[Awaiting], channel: Channel) -> list[int]:
 
 
 def _answer(channel: Channel, numbers: list[int], others: list[int], kind: type[BasicAck | BasicNack]) -> None:
-    """Confirms of one moment: one with `multiple` for all below the first that has another fate, then one by one.
+    """Confirms of one moment: one with `multiple` for all below the first that is answered otherwise, then one by one.
 
     Source: rabbit_channel.erl, send_confirms, send_nacks and coalesce_and_send.
     """

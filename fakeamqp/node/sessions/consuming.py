@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from fakeamqp.node.metadata.lifecycle import remove_consumer, renew_lease
+from fakeamqp.node.metadata.lease import renew_lease
+from fakeamqp.node.metadata.lifecycle import cancel_consumer
 from fakeamqp.node.metadata.permissions import check_queue
 from fakeamqp.node.observers import event_exchange
+from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.consumer_arguments import check_consumer_arguments, consumer_priority
-from fakeamqp.node.queues.consumers import Consumer
-from fakeamqp.node.queues.queue import Queue, assert_may_use, queue_named
-from fakeamqp.node.queues.streams import check_reader, not_supported
+from fakeamqp.node.queues.declaring import assert_may_use
+from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.sessions import reply_to
 from fakeamqp.node.sessions.reply_to import REPLY_TO, stop_consuming
-from fakeamqp.node.state.channel import Channel
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry
-from fakeamqp.node.words.names import queue_meant
-from fakeamqp.spec.errors import access_refused, not_allowed, not_implemented, resource_locked
+from fakeamqp.node.state.commands import Consume, Credit, Get
+from fakeamqp.node.state.connection import Channel
+from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.words.names import queue_named
+from fakeamqp.spec.errors import not_allowed, not_implemented
 from fakeamqp.spec.methods import (
     BasicCancel,
     BasicCancelOk,
     BasicConsume,
     BasicConsumeOk,
     BasicGet,
-    BasicGetEmpty,
-    BasicGetOk,
     BasicQos,
     BasicQosOk,
 )
-from fakeamqp.spec.properties import BasicProperties
-
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
 
 
-def qos(node: Node, channel: Channel, method: BasicQos) -> None:
+def qos(state: NodeState, channel: Channel, method: BasicQos) -> None:
     """basic.qos: a limit for consumers to come, or with global for all of the channel's together.
 
     Setting the former removes the latter (rabbit_channel.erl; observed).
@@ -48,112 +42,70 @@ def qos(node: Node, channel: Channel, method: BasicQos) -> None:
     else:
         channel.global_prefetch = 0
         channel.consumer_prefetch = method.prefetch_count
-    for consumer in channel.consumers.values():
-        if consumer.queue.consumers.unpark(channel):
-            node.touch(consumer.queue)
+    queues = dict.fromkeys(consumer.queue.name for consumer in channel.consumers.values())
+    state.line.extend(Credit(channel.vhost.queues[queue], channel) for queue in queues)
     channel.send(BasicQosOk())
 
 
-def consume(node: Node, channel: Channel, method: BasicConsume) -> None:
+def consume(state: NodeState, channel: Channel, method: BasicConsume) -> None:
     """basic.consume."""
-    name = queue_meant(channel, method.queue)
+    name = channel.queue_meant(method.queue)
     if method.consumer_tag in channel.consumers:
         raise not_allowed(f"attempt to reuse consumer tag '{method.consumer_tag}'")
     if name == REPLY_TO:
-        reply_to.consume(node, channel, method)
+        reply_to.consume(state, channel, method)
         return
-    check_queue(node, channel, "read", name)
+    check_queue(state, channel, "read", name)
     queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
     where = queue_named(name, queue.fact.vhost)
-    check_consumer_arguments(method.arguments, queue.settings.queue_type, node.profile, where)
-    if queue.is_stream:
-        check_reader(channel, node.profile, where, no_ack=method.no_ack)
-    if queue.is_quorum and channel.global_prefetch:
-        raise not_implemented(f"{where} does not support global qos")
-    heeds_exclusive = queue.settings.queue_type == "classic"  # others do not (observed)
-    if heeds_exclusive and (queue.exclusive_consumer is not None or (method.exclusive and len(queue.consumers))):
-        raise access_refused(f"{where} in exclusive use")
-    if heeds_exclusive and method.exclusive and queue.settings.single_active_consumer:
-        raise access_refused(f"{where} in exclusive use")
-    _add_consumer(node, channel, queue, method, heeds_exclusive=heeds_exclusive)
+    check_consumer_arguments(method.arguments, queue.type.name, state.profile, where)
+    queue.type.check_consumer(
+        queue, method.no_ack, method.exclusive, channel.consumer_prefetch, channel.global_prefetch
+    )
+    _add_consumer(state, channel, queue, method)
 
 
-def _add_consumer(node: Node, channel: Channel, queue: Queue, method: BasicConsume, *, heeds_exclusive: bool) -> None:
+def _add_consumer(state: NodeState, channel: Channel, queue: Queue, method: BasicConsume) -> None:
     consumer = Consumer(
-        method.consumer_tag or f"amq.ctag-{node.new_name()}",
+        method.consumer_tag or f"amq.ctag-{state.new_name()}",
         channel=channel,
-        queue=queue,
+        queue=queue.fact,
         no_ack=method.no_ack,
         exclusive=method.exclusive,
-        prefetch_count=channel.consumer_prefetch,
+        prefetch_count=0 if method.no_ack and not queue.type.limits_no_ack else channel.consumer_prefetch,
         priority=consumer_priority(method.arguments),
         arguments=method.arguments,
         number=channel.next_consumer_number,
+        heeds_global_prefetch=queue.type.heeds_global_prefetch,
     )
     channel.next_consumer_number += 1
-    if queue.is_quorum:
-        # It inherits what is unsettled of an earlier consumer of its tag (rabbit_fifo.erl, merge_consumer).
-        held = [each.consumer for each in channel.held() if each.entry.queue is queue and each.consumer is not None]
-        inherited = sum(each.tag == consumer.tag for each in held)
-        consumer.outstanding = min(inherited, consumer.prefetch_count or inherited)
+    held = (each.consumer for each in channel.held() if each.queue is queue)
+    unsettled = sum(each is not None and each.tag == consumer.tag for each in held)
     channel.consumers[consumer.tag] = consumer
-    queue.consumers.add(consumer)
-    event_exchange.tell_of_consumer(node, consumer)
-    queue.had_consumer = True
-    if method.exclusive and heeds_exclusive:
-        queue.exclusive_consumer = consumer
     if not method.nowait:
         channel.send(BasicConsumeOk(consumer.tag))
-    node.touch(queue)
+    state.line.append(Consume(queue, consumer, unsettled))
+    event_exchange.tell_of_consumer(state, consumer)
 
 
-def cancel(node: Node, channel: Channel, method: BasicCancel) -> None:
+def cancel(state: NodeState, channel: Channel, method: BasicCancel) -> None:
     """basic.cancel; cancelling what does not exist succeeds."""
     consumer = channel.consumers.get(method.consumer_tag)
     if consumer is not None:
-        remove_consumer(node, consumer)
+        cancel_consumer(state, consumer)
     elif channel.reply_consumer is not None and channel.reply_consumer.tag == method.consumer_tag:
-        stop_consuming(node, channel)
+        stop_consuming(state, channel)
     if not method.nowait:
         channel.send(BasicCancelOk(method.consumer_tag))
 
 
-def get(node: Node, channel: Channel, method: BasicGet) -> None:
+def get(state: NodeState, channel: Channel, method: BasicGet) -> None:
     """basic.get."""
-    name = queue_meant(channel, method.queue)
-    check_queue(node, channel, "read", name)
+    name = channel.queue_meant(method.queue)
+    check_queue(state, channel, "read", name)
     queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
-    if queue.is_stream:
-        raise not_supported("basic.get", queue_named(name, queue.fact.vhost))
-    if queue.is_quorum and queue.settings.single_active_consumer:
-        raise resource_locked(
-            f"cannot obtain access to locked {queue_named(name, queue.fact.vhost)}. "
-            "basic.get operations are not supported by quorum queues with single active consumer"
-        )
-    renew_lease(node, queue)
-    if not queue.backlog:
-        channel.send(BasicGetEmpty())
-        return
-    entry = queue.take()
-    redelivered = entry.is_redelivered
-    tag = node.hand_out(entry, channel, None, no_ack=method.no_ack)
-    message = entry.message
-    properties = _fetched_properties(node, entry)
-    ready = len(queue.backlog)
-    answer = BasicGetOk(tag, redelivered, message.exchange, message.routing_key, ready, properties, message.body)
-    channel.send(answer)
-    head = queue.backlog.head()
-    if queue.is_limited or (head is not None and head.expires_us != NO_EXPIRY_US):
-        node.touch(queue)
-        if method.no_ack or not queue.is_quorum:
-            # What has expired behind is not counted; where it goes as a dead letter comes after the answer (observed).
-            node.run_queues()
-            answer.message_count = len(queue.backlog)
-
-
-def _fetched_properties(node: Node, entry: Entry) -> BasicProperties:
-    if not entry.queue.is_quorum:
-        return entry.message.properties
-    return node.delivered_properties(entry, counts_from_zero=node.profile.quorum_get_counts_from_zero)
+    queue.type.check_get(queue)
+    renew_lease(state, queue)
+    state.line.append(Get(queue, channel, method.no_ack))

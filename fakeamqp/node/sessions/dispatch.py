@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fakeamqp.node.messages import publishing
 from fakeamqp.node.metadata.lifecycle import end_connection
 from fakeamqp.node.metadata.limits import assert_user_may_open_channel
 from fakeamqp.node.sessions import consuming, exchange_methods, handshake, queue_methods, settling, transactions
-from fakeamqp.node.state.channel import Channel
-from fakeamqp.node.state.connection import Connection, Phase
+from fakeamqp.node.state.connection import Channel, Connection, Phase
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.spec import methods
 from fakeamqp.spec.errors import HardError, SoftError, channel_error, command_invalid
 from fakeamqp.spec.methods import (
@@ -24,10 +24,7 @@ from fakeamqp.spec.methods import (
     Method,
 )
 
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
-
-CHANNEL_METHODS: dict[type[Method], Callable[[Node, Any, Any], None]] = {
+CHANNEL_METHODS: dict[type[Method], Callable[[NodeState, Any, Any], None]] = {
     methods.Malformed: handshake.refuse_malformed,
     methods.AccessRequest: handshake.request_access,
     methods.ChannelOpen: handshake.reopen_channel,
@@ -59,7 +56,7 @@ CHANNEL_METHODS: dict[type[Method], Callable[[Node, Any, Any], None]] = {
 }
 """What a client may say on an open channel."""
 
-CONNECTION_METHODS: dict[tuple[Phase, type[Method]], Callable[[Node, Any, Any], None]] = {
+CONNECTION_METHODS: dict[tuple[Phase, type[Method]], Callable[[NodeState, Any, Any], None]] = {
     (Phase.STARTING, methods.ConnectionStartOk): handshake.start_ok,
     (Phase.TUNING, methods.ConnectionTuneOk): handshake.tune_ok,
     (Phase.OPENING, methods.ConnectionOpen): handshake.open_vhost,
@@ -70,68 +67,68 @@ CONNECTION_METHODS: dict[tuple[Phase, type[Method]], Callable[[Node, Any, Any], 
 """What a client may say on channel 0, and when."""
 
 
-def dispatch(node: Node, connection: Connection, channel_number: int, method: Method) -> None:
+def dispatch(state: NodeState, connection: Connection, channel_number: int, method: Method) -> None:
     """Answer one method. This is the one place where errors become Close methods."""
     channel = connection.channels.get(channel_number)
     try:
         if channel is not None and not channel.is_closing:
-            if channel.heard_us != node.now_us:
-                channel.hear(node.now_us)
+            if channel.heard_us != state.now_us:
+                channel.hear(state.now_us)
             handler = CHANNEL_METHODS.get(type(method))
             if handler is None:
                 raise command_invalid("unimplemented method")
             if channel.is_committing and not isinstance(method, ChannelOpen | ChannelClose):
                 raise channel_error("unexpected command while processing 'tx.commit'")
-            handler(node, channel, method)
+            handler(state, channel, method)
         else:
-            _dispatch_elsewhere(node, connection, channel_number, method)
+            _dispatch_elsewhere(state, connection, channel_number, method)
     except SoftError as error:
         assert channel is not None
-        handshake.close_channel(node, channel, error, method)
+        handshake.close_channel(state, channel, error, method)
     except HardError as error:
-        handshake.close_connection(node, connection, error, method)
+        handshake.close_connection(state, connection, error, method)
 
 
-def _dispatch_elsewhere(node: Node, connection: Connection, channel_number: int, method: Method) -> None:
+def _dispatch_elsewhere(state: NodeState, connection: Connection, channel_number: int, method: Method) -> None:
     if connection.phase is Phase.CLOSED or isinstance(method, Heartbeat):
         return
     if isinstance(method, EndOfStream):
-        end_connection(node, connection)
+        end_connection(state, connection)
     elif connection.phase is Phase.CLOSING:
-        _dispatch_on_closing_connection(node, connection, method)
+        _dispatch_on_closing_connection(state, connection, method)
     elif channel_number == 0:
-        _dispatch_on_channel_0(node, connection, method)
+        _dispatch_on_channel_0(state, connection, method)
     elif connection.phase is not Phase.RUNNING:
-        end_connection(node, connection)
+        end_connection(state, connection)
     elif channel_number in connection.channels:
-        _dispatch_on_closing_channel(node, connection.channels[channel_number], method)
+        _dispatch_on_closing_channel(state, connection.channels[channel_number], method)
     else:
         handshake.assert_room_for_channel(connection)
-        assert_user_may_open_channel(node, connection)
+        assert_user_may_open_channel(state, connection)
         if not isinstance(method, ChannelOpen):
             raise channel_error("expected 'channel.open'")
-        handshake.open_channel(node, connection, channel_number)
+        handshake.open_channel(state, connection, channel_number)
 
 
-def _dispatch_on_channel_0(node: Node, connection: Connection, method: Method) -> None:
+def _dispatch_on_channel_0(state: NodeState, connection: Connection, method: Method) -> None:
     handler = CONNECTION_METHODS.get((connection.phase, type(method)))
     if handler is not None:
-        handler(node, connection, method)
+        handler(state, connection, method)
     elif connection.phase in (Phase.OPENING, Phase.RUNNING):
         raise channel_error(f"unexpected method in connection state {connection.phase.value}")
     else:
-        end_connection(node, connection)
+        end_connection(state, connection)
 
 
-def _dispatch_on_closing_connection(node: Node, connection: Connection, method: Method) -> None:
+def _dispatch_on_closing_connection(state: NodeState, connection: Connection, method: Method) -> None:
     # As on a closing channel: a close that crossed ours is answered, and close-ok is still waited for.
     if isinstance(method, ConnectionCloseOk):
-        end_connection(node, connection)
+        end_connection(state, connection)
     elif isinstance(method, ConnectionClose):
         connection.send(ConnectionCloseOk())
 
 
-def _dispatch_on_closing_channel(node: Node, channel: Channel, method: Method) -> None:
+def _dispatch_on_closing_channel(state: NodeState, channel: Channel, method: Method) -> None:
     # Whatever the client sent before it read the close is discarded. Its own close, which crossed ours, is answered,
     # and the channel still ends with its close-ok (handle_method in rabbit_channel.erl; observed on 3.10.8, 4.0.5).
     if isinstance(method, ChannelCloseOk):
@@ -139,4 +136,4 @@ def _dispatch_on_closing_channel(node: Node, channel: Channel, method: Method) -
     elif isinstance(method, ChannelClose):
         channel.send(ChannelCloseOk())
     elif isinstance(method, ChannelOpen):
-        handshake.reopen_channel(node, channel, method)
+        handshake.reopen_channel(state, channel, method)

@@ -5,51 +5,40 @@ Source: rabbit_channel.erl (the clauses for amq.rabbitmq.reply-to, deliver_reply
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from fakeamqp.node.observers.watching import REPLIED
-from fakeamqp.node.queues.queue import queue_named
-from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.state.connection import Channel, ReplyConsumer
 from fakeamqp.node.state.message import Message
+from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.words.names import queue_named
 from fakeamqp.spec.errors import not_found, precondition_failed
 from fakeamqp.spec.methods import BasicConsume, BasicConsumeOk, BasicDeliver
-
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
 
 REPLY_TO = "amq.rabbitmq.reply-to"
 
 
-class ReplyConsumer(NamedTuple):
-    """A channel's consumer of replies, and the address at which it gets them."""
-
-    tag: str
-    address: str
-
-
-def consume(node: Node, channel: Channel, method: BasicConsume) -> None:
+def consume(state: NodeState, channel: Channel, method: BasicConsume) -> None:
     """basic.consume of the pseudo-queue: once on a channel, and without acknowledgements."""
     if not method.no_ack:
         raise precondition_failed("reply consumer cannot acknowledge")
     if channel.reply_consumer is not None:
         raise precondition_failed("reply consumer already set")
-    tag = method.consumer_tag or f"amq.ctag-{node.new_name()}"
-    channel.reply_consumer = ReplyConsumer(tag, f"{REPLY_TO}.{node.new_name()}.{node.new_name()}")
-    node.reply_channels[channel.reply_consumer.address] = channel
+    tag = method.consumer_tag or f"amq.ctag-{state.new_name()}"
+    channel.reply_consumer = ReplyConsumer(tag, f"{REPLY_TO}.{state.new_name()}.{state.new_name()}")
+    state.reply_channels[channel.reply_consumer.address] = channel
     if not method.nowait:
         channel.send(BasicConsumeOk(tag))
 
 
-def stop_consuming(node: Node, channel: Channel) -> None:
+def stop_consuming(state: NodeState, channel: Channel) -> None:
     """The channel's consumer of replies goes, and its address with it."""
     if channel.reply_consumer is not None:
-        del node.reply_channels[channel.reply_consumer.address]
+        del state.reply_channels[channel.reply_consumer.address]
         channel.reply_consumer = None
 
 
-def assert_declarable(node: Node, channel: Channel, name: str) -> None:
+def assert_declarable(state: NodeState, channel: Channel, name: str) -> None:
     """queue.declare of the pseudo-queue or an address asks whether it is there; raises 404 if not."""
-    if name != REPLY_TO and name not in node.reply_channels:
+    if name != REPLY_TO and name not in state.reply_channels:
         raise not_found(f"no {queue_named(name, channel.vhost.name)}")
 
 
@@ -60,13 +49,13 @@ def address_for_replies(channel: Channel) -> str:
     return channel.reply_consumer.address
 
 
-def deliver_replies(node: Node, message: Message) -> None:
+def deliver_replies(state: NodeState, message: Message) -> None:
     """Hand a message to the default exchange to whoever gets replies at one of its routing keys.
 
     It goes past prefetch limits, transactions and expiry, and takes no delivery tag of its own (observed).
     """
     for address in sorted(set(message.routing_keys)):
-        channel = node.reply_channels.get(address)
+        channel = state.reply_channels.get(address)
         if channel is not None and channel.reply_consumer is not None:
             channel.send(
                 BasicDeliver(
@@ -79,5 +68,5 @@ def deliver_replies(node: Node, message: Message) -> None:
                     message.body,
                 )
             )
-            if node.watch is not None:
-                node.watch(node.now_us, REPLIED, message, (), channel)
+            if state.watch is not None:
+                state.watch(state.now_us, REPLIED, message, (), channel)

@@ -2,161 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from fakeamqp.node.observers import watching
-from fakeamqp.node.queues.quorum_consumers import QuorumSuccession
-from fakeamqp.node.queues.streams import assert_may_recover, assert_may_return
-from fakeamqp.node.state.channel import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome, Unacked
+from fakeamqp.node.state.commands import Credit, Settle
+from fakeamqp.node.state.connection import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome, Unacked
+from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.words import erlang
+from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import HardError, not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
-    from fakeamqp.node.queues.consumers import Consumer
-    from fakeamqp.node.queues.queue import Queue
-    from fakeamqp.node.state.message import Entry
 
-
-def ack(node: Node, channel: Channel, method: BasicAck) -> None:
+def ack(state: NodeState, channel: Channel, method: BasicAck) -> None:
     """basic.ack."""
-    _decide(node, channel, channel.pick(method.delivery_tag, method.multiple), ACKNOWLEDGED)
+    _decide(state, channel, channel.pick(method.delivery_tag, method.multiple), ACKNOWLEDGED)
 
 
-def nack(node: Node, channel: Channel, method: BasicNack) -> None:
+def nack(state: NodeState, channel: Channel, method: BasicNack) -> None:
     """basic.nack, RabbitMQ's extension of reject to several deliveries."""
-    _refuse(node, channel, channel.pick(method.delivery_tag, method.multiple), requeue=method.requeue)
+    _refuse(state, channel, channel.pick(method.delivery_tag, method.multiple), requeue=method.requeue)
 
 
-def reject(node: Node, channel: Channel, method: BasicReject) -> None:
+def reject(state: NodeState, channel: Channel, method: BasicReject) -> None:
     """basic.reject."""
-    _refuse(node, channel, channel.pick(method.delivery_tag, False), requeue=method.requeue)
+    _refuse(state, channel, channel.pick(method.delivery_tag, False), requeue=method.requeue)
 
 
-def _refuse(node: Node, channel: Channel, deliveries: list[Unacked], *, requeue: bool) -> None:
+def _refuse(state: NodeState, channel: Channel, deliveries: list[Unacked], *, requeue: bool) -> None:
     if channel.transaction is None:
         try:
-            assert_may_return(deliveries, node.profile)
+            check_return(deliveries)
         except HardError:
             channel.unpick(deliveries)
             raise
-    _decide(node, channel, deliveries, REQUEUED if requeue else REJECTED)
+    _decide(state, channel, deliveries, REQUEUED if requeue else REJECTED)
 
 
-def _decide(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
+def check_return(deliveries: Iterable[Unacked]) -> None:
+    """Raise what refuses that these are rejected or returned."""
+    for each in deliveries:
+        each.queue.type.check_return(each.queue)
+
+
+def _decide(state: NodeState, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
     if channel.transaction is not None:
         channel.transaction.settle(deliveries, outcome)
     elif len(deliveries) == 1:
-        _settle_group(node, channel, deliveries, outcome)
+        _send(state, channel, deliveries, outcome)
+        if channel.global_prefetch:
+            _give_credit(state, channel)
     else:
-        settle_deliveries(node, channel, deliveries, outcome)
+        settle_deliveries(state, channel, deliveries, outcome)
 
 
-def recover(node: Node, channel: Channel, method: BasicRecover) -> None:
+def recover(state: NodeState, channel: Channel, method: BasicRecover) -> None:
     """basic.recover: everything that is unacknowledged on the channel goes back to its queue, once that is promised."""
-    _check_recovery(node, channel, method)
+    _check_recovery(state, channel, method)
     channel.send(BasicRecoverOk())
-    settle_deliveries(node, channel, channel.pick(0, True), REQUEUED)
+    settle_deliveries(state, channel, channel.pick(0, True), REQUEUED)
 
 
-def _check_recovery(node: Node, channel: Channel, method: BasicRecover | BasicRecoverAsync) -> None:
+def _check_recovery(state: NodeState, channel: Channel, method: BasicRecover | BasicRecoverAsync) -> None:
     if not method.requeue:
         raise not_implemented("requeue=false")
-    assert_may_recover(channel.unacked.values(), node.profile)
+    for each in channel.unacked.values():
+        each.queue.type.check_recover(each.queue)
 
 
-def recover_async(node: Node, channel: Channel, method: BasicRecoverAsync) -> None:
+def recover_async(state: NodeState, channel: Channel, method: BasicRecoverAsync) -> None:
     """basic.recover-async, the same without an answer."""
-    _check_recovery(node, channel, method)
-    settle_deliveries(node, channel, channel.pick(0, True), REQUEUED)
+    _check_recovery(state, channel, method)
+    settle_deliveries(state, channel, channel.pick(0, True), REQUEUED)
 
 
-def settle_deliveries(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
+def settle_deliveries(state: NodeState, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
     """Do what a client decided, and let consumers that this sets free take more.
 
-    Deliveries of different queues and consumers are settled one group after the other, by name, and each queue runs
-    before the next group comes. What was got by basic.get is a group of its own each, and goes before what consumers
-    were sent (rabbit_channel.erl, record_sent, ack and foreach_per_queue; observed).
+    Deliveries of different queues and consumers are settled one group after the other, by name. What was got by
+    basic.get is a group of its own each, and goes before what consumers were sent. What this means for the channel's
+    own prefetch limit, queues hear after that (rabbit_channel.erl, record_sent, ack and foreach_per_queue; observed).
     """
     groups: dict[tuple[str, bool, int, str], list[Unacked]] = {}
     for each in deliveries:
-        queue, consumer = each.entry.queue.name, each.consumer
+        queue, consumer = each.queue.name, each.consumer
         key = (queue, False, each.delivery_tag, "") if consumer is None else (queue, True, 0, consumer.tag)
         groups.setdefault(key, []).append(each)
     for key in sorted(groups):
-        _settle_group(node, channel, groups[key], outcome)
-        node.run_queues()
-
-
-def _settle_group(node: Node, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
-    for each in deliveries:
-        receiver = each.consumer
-        if receiver is not None:
-            if channel.outstanding:
-                channel.outstanding -= 1
-            # Credit belongs to a consumer tag: a new one of that tag gets what an old one's delivery frees (observed).
-            consumer = channel.consumers.get(receiver.tag)
-            if consumer is not None and consumer.queue is receiver.queue:
-                # A quorum queue gives nobody more credit than it began with (rabbit_fifo.erl, increase_credit).
-                consumer.outstanding -= consumer.outstanding > 0 or not receiver.queue.is_quorum
-        entry = each.entry
-        queue = entry.queue
-        if outcome is ACKNOWLEDGED and node.watch is not None:
-            node.watch(
-                node.now_us, watching.ACKED, entry.message, (queue,), channel, {"delivery_tag": each.delivery_tag}
-            )
-        if queue.is_deleted or queue.is_stream:
-            continue
-        if outcome is ACKNOWLEDGED:
-            queue.drop(entry)
-            if entry.survives:
-                node.retract_entry(entry)
-        elif outcome is REQUEUED:
-            _requeue(node, entry, returned_by=channel)
-        else:
-            node.give_up(entry, "rejected")
-    queues = [deliveries[0].entry.queue]
-    if outcome is not REQUEUED:
-        _activate_next(node, queues[0], channel)
+        _send(state, channel, groups[key], outcome)
     if channel.global_prefetch:
-        queues += [consumer.queue for consumer in channel.consumers.values()]
-    for queue in queues:
-        if queue.consumers.unpark(channel) or queue.is_limited or outcome is REQUEUED:
-            node.touch(queue)
+        _give_credit(state, channel)
 
 
-def settle_at_once(node: Node, consumer: Consumer) -> None:
-    """A channel has got messages for a consumer that acknowledges nothing, and tells the quorum queue so."""
-    consumer.outstanding = 0
-    _activate_next(node, consumer.queue, consumer.channel)
-    if consumer.queue.consumers.unpark(consumer.channel):
-        node.touch(consumer.queue)
+def _send(state: NodeState, channel: Channel, group: list[Unacked], outcome: Outcome) -> None:
+    """Tell a queue what its client decided about deliveries of one consumer."""
+    queue, receiver = group[0].queue, group[0].consumer
+    consumer = None
+    if receiver is not None:
+        channel.outstanding = max(0, channel.outstanding - len(group))
+        # Credit belongs to a consumer tag: a new one of that tag gets what an old one's delivery frees (observed).
+        consumer = channel.consumers.get(receiver.tag)
+        if consumer is not None and consumer.queue is not receiver.queue:
+            consumer = None
+    state.line.append(Settle(queue, channel, consumer, group, outcome))
 
 
-def _activate_next(node: Node, queue: Queue, channel: Channel) -> None:
-    """What is settled for good may let another consumer succeed the active one."""
-    if isinstance(queue.consumers, QuorumSuccession):
-        queue.consumers.unpark(channel)
-        queue.consumers.activate_next()
-        node.touch(queue)
+def _give_credit(state: NodeState, channel: Channel) -> None:
+    """Tell queues that the channel may have room for more."""
+    queues = dict.fromkeys(consumer.queue.name for consumer in channel.consumers.values())
+    state.line.extend(Credit(channel.vhost.queues[name], channel) for name in queues)
 
 
-def return_all(node: Node, channel: Channel, deliveries: list[Unacked]) -> None:
-    """A channel is over: what it held goes back. A quorum queue puts it first even where a nack puts it last."""
-    for each in sorted(deliveries, key=_order_of_return(node, deliveries)):
-        entry = each.entry
-        if not (entry.queue.is_deleted or entry.queue.is_stream):
-            _requeue(node, entry, returned_by=None)
-            node.touch(entry.queue)
+def in_order_of_return(deliveries: list[Unacked], profile: Profile) -> list[Unacked]:
+    """What a channel held that is over, in the order in which it comes back.
 
-
-def _order_of_return(node: Node, deliveries: list[Unacked]) -> Callable[[Unacked], tuple[int, bytes]]:
-    """A quorum queue goes through the consumers of a channel that is over by tag, in 4.0 by age; each get is one.
-
-    Of a get the tag is the delivery tag as text; in 4.0 gets come last. Source: rabbit_fifo.erl, the keys of the map
-    of consumers; observed. A classic queue does not care.
+    A quorum queue goes through the consumers by tag, in 4.0 by age; each get is one. Of a get the tag is the delivery
+    tag as text; in 4.0 gets come last. Source: rabbit_fifo.erl, the keys of the map of consumers; observed. A classic
+    queue does not care.
     """
     oldest: dict[str, int] = {}
     for each in deliveries:
@@ -174,27 +135,4 @@ def _order_of_return(node: Node, deliveries: list[Unacked]) -> Callable[[Unacked
     def key_by_tag(each: Unacked) -> tuple[int, bytes]:
         return 0, erlang.binary(str(each.delivery_tag) if each.consumer is None else each.consumer.tag)
 
-    return key_by_tag if node.profile.quorum_sorts_consumers_by_tag else key_by_age
-
-
-def _requeue(node: Node, entry: Entry, *, returned_by: Channel | None) -> None:
-    """Make an entry ready again; `returned_by` is the channel that said so, None if that is over."""
-    queue = entry.queue
-    if node.watch is not None:
-        node.watch(node.now_us, watching.REQUEUED, entry.message, (queue,))
-    entry.is_redelivered = True
-    if not queue.is_quorum:
-        queue.put_back(entry)
-        return
-    entry.deliveries += 1
-    entry.failures += returned_by is None
-    if queue.delivery_limit is not None and entry.deliveries > queue.delivery_limit:
-        node.give_up(entry, "delivery_limit")
-    elif returned_by is not None and queue.delivery_limit is None:
-        queue.consumers.unpark(returned_by)  # it joins the line before the message goes to whoever is first
-        queue.drop(entry)
-        node.retract_entry(entry)
-        node.commit_entry(queue.renewed(entry))
-        node.run_queues()  # each on its own, as rabbit_fifo.erl's command requeue does
-    else:
-        queue.put_back(entry)
+    return sorted(deliveries, key=key_by_tag if profile.quorum_sorts_consumers_by_tag else key_by_age)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
-from fakeamqp.node.messages.arrivals import Receipt, arrive
+from fakeamqp.node.messages.arrivals import arrive
 from fakeamqp.node.messages.publishing import give_back
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.queues.streams import assert_may_return
-from fakeamqp.node.sessions.confirms import COMMIT, Awaiting
-from fakeamqp.node.sessions.settling import settle_deliveries
-from fakeamqp.node.state.channel import ACKNOWLEDGED, Channel, Publication, Transaction
+from fakeamqp.node.sessions.settling import check_return, settle_deliveries
+from fakeamqp.node.state.connection import ACKNOWLEDGED, Channel, Publication, Transaction
+from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.receipts import Commit, Receipt
 from fakeamqp.spec.errors import precondition_failed
 from fakeamqp.spec.methods import (
     ConfirmSelect,
@@ -23,11 +23,8 @@ from fakeamqp.spec.methods import (
     TxSelectOk,
 )
 
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
 
-
-def confirm_select(node: Node, channel: Channel, method: ConfirmSelect) -> None:
+def confirm_select(state: NodeState, channel: Channel, method: ConfirmSelect) -> None:
     """confirm.select, RabbitMQ's publisher confirms."""
     if channel.transaction is not None:
         raise precondition_failed("cannot switch from tx to confirm mode")
@@ -36,7 +33,7 @@ def confirm_select(node: Node, channel: Channel, method: ConfirmSelect) -> None:
         channel.send(ConfirmSelectOk())
 
 
-def select(node: Node, channel: Channel, method: TxSelect) -> None:
+def select(state: NodeState, channel: Channel, method: TxSelect) -> None:
     """tx.select."""
     if channel.confirms:
         raise precondition_failed("cannot switch from confirm to tx mode")
@@ -45,59 +42,59 @@ def select(node: Node, channel: Channel, method: TxSelect) -> None:
     channel.send(TxSelectOk())
 
 
-def commit(node: Node, channel: Channel, method: TxCommit) -> None:
-    """tx.commit: publishes first, then acknowledgements; the answer waits for the journal."""
+def commit(state: NodeState, channel: Channel, method: TxCommit) -> None:
+    """tx.commit: publishes first, then acknowledgements; the answer waits for queues and the journal."""
     transaction = _of(channel)
     for settlement in transaction.settlements:
         if settlement.outcome is not ACKNOWLEDGED:
-            assert_may_return(settlement.deliveries, node.profile)
+            check_return(settlement.deliveries)
     channel.transaction = Transaction()
-    is_complete = True
-    for publication in transaction.publications:
-        queues = _queues_now(node, channel, publication)
-        gone = (
-            [] if not node.profile.tx_keeps_queue_identity else [each for each in publication.queues if each.is_deleted]
-        )
-        mandatory = publication.mandatory and not gone
-        receipt = arrive(node, queues, publication.message, channel)
-        if mandatory and not queues:
-            give_back(node, channel, publication.message)
-        is_complete = is_complete and all(each.is_quorum for each in gone) and not _is_failure(receipt)
-    if not transaction.publications:  # nothing to wait for: the answer precedes what consumers are set free to take
-        channel.send(TxCommitOk())
-    node.run_classic_queues()
+    receipts = [_send(state, channel, publication) for publication in transaction.publications]
+    late = [each for each in state.line if each.queue.type.is_applied_late]
+    early = [each for each in state.line if not each.queue.type.is_applied_late]
+    state.line.clear()
+    state.line.extend(early)
     for settlement in transaction.settlements:
-        settle_deliveries(node, channel, settlement.deliveries, settlement.outcome)
-    if not transaction.publications:
-        return
-    if not is_complete:
-        raise precondition_failed("partial tx completion")
-    channel.is_committing = True
-    node.awaiting.append(Awaiting(node.journal.appended, channel, COMMIT))
+        settle_deliveries(state, channel, settlement.deliveries, settlement.outcome)
+    state.line.extend(late)
+    if receipts:
+        has_lost_queue = any(map(partial(_has_lost_queue, state), transaction.publications))
+        state.commits.append(Commit(channel, method, receipts, has_lost_queue))
+    else:  # nothing to wait for: the answer precedes what consumers are set free to take
+        channel.send(TxCommitOk())
 
 
-def _is_failure(receipt: Receipt) -> bool:
-    """Whether a commit fails because queues have refused a message.
+def _send(state: NodeState, channel: Channel, publication: Publication) -> Receipt:
+    receipt = Receipt()
+    queues = _queues_now(state, channel, publication)
+    arrive(state, queues, publication.message, channel, receipt)
+    if publication.mandatory and not queues and not _gone(state, publication):
+        give_back(state, channel, publication.message)
+    return receipt
 
-    It forgets the message, and who else refused it, once a quorum queue did: that comes before the commit begins
-    (rabbit_channel.erl, record_rejects and handle_method of tx.commit; observed).
-    """
-    return bool(receipt.refusing) and not any(queue.is_quorum for queue in receipt.refusing)
+
+def _has_lost_queue(state: NodeState, publication: Publication) -> bool:
+    return not all(queue.type.forgives_deletion for queue in _gone(state, publication))
 
 
-def _queues_now(node: Node, channel: Channel, publication: Publication) -> tuple[Queue, ...]:
+def _gone(state: NodeState, publication: Publication) -> list[Queue]:
+    """The queues that a publication was for and that are deleted; 3.10 knows only names."""
+    return [each for each in publication.queues if each.is_deleted and state.profile.tx_keeps_queue_identity]
+
+
+def _queues_now(state: NodeState, channel: Channel, publication: Publication) -> tuple[Queue, ...]:
     """Those of a publication's queues that exist at commit.
 
     3.10 remembers names, so that a queue declared since takes part; 4.0 remembers the queues (observed).
     """
     vhost = channel.vhost
-    if node.profile.tx_keeps_queue_identity:
+    if state.profile.tx_keeps_queue_identity:
         return tuple(queue for queue in publication.queues if not queue.is_deleted)
     found = (vhost.queues.get(name) for name in publication.names)
     return tuple(dict.fromkeys(queue for queue in found if queue is not None))
 
 
-def rollback(node: Node, channel: Channel, method: TxRollback) -> None:
+def rollback(state: NodeState, channel: Channel, method: TxRollback) -> None:
     """tx.rollback: publishes are forgotten, and what was acknowledged is unacknowledged again."""
     transaction = _of(channel)
     channel.transaction = Transaction()

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.records import Record
 from fakeamqp.spec.tables import EMPTY_TABLE, Table
-
-if TYPE_CHECKING:
-    from fakeamqp.node.queues.queue import Queue
 
 NO_EXPIRY_US = 2**62
 """The expiry of an entry that does not expire."""
@@ -89,12 +84,10 @@ class Entry:
         "is_redelivered",
         "message",
         "position",
-        "queue",
         "survives",
     )
 
-    def __init__(self, queue: Queue, position: int, message: Message, expires_us: int, appended_us: int = 0) -> None:
-        self.queue = queue
+    def __init__(self, position: int, message: Message, expires_us: int, appended_us: int = 0) -> None:
         self.position = position
         self.message = message
         self.expires_us = expires_us

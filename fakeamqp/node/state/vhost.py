@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fakeamqp.node.metadata.policy_matching import Policies
-from fakeamqp.node.queues.queue import Queue, queue_named
-from fakeamqp.node.routing.exchanges import EVENT_EXCHANGE, EVENT_VHOST, PREDECLARED_EXCHANGES, Exchange, exchange_named
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.routing.exchanges import EVENT_EXCHANGE, EVENT_VHOST, PREDECLARED_EXCHANGES, Exchange
 from fakeamqp.node.routing.registry import ExchangeTypes
 from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import BindingFact, ExchangeFact, VirtualHostFact, VirtualHostLimitsFact
+from fakeamqp.node.words.names import exchange_named, queue_named
 from fakeamqp.spec.errors import not_found
 from fakeamqp.spec.properties import EMPTY_PROPERTIES
 
@@ -56,6 +57,10 @@ class VirtualHost:
     def has(self, destination: Destination) -> bool:
         """Whether a queue or exchange exists."""
         return destination.name in (self.queues if destination.kind == "queue" else self.exchanges)
+
+    def kind_of(self, destination: Destination) -> str:
+        """What a destination is that exists: an "exchange", or a queue of this type."""
+        return self.queues[destination.name].type.name if destination.kind == "queue" else destination.kind
 
     def add_exchange(self, exchange: Exchange) -> None:
         """An exchange came."""
@@ -178,5 +183,4 @@ class VirtualHost:
             message = Message(start, routing_key, EMPTY_PROPERTIES, b"")
             assert self._find_route(start, message)[0] == route
         for queue in self.queues.values():
-            assert not queue.is_dirty
             queue.check()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from fakeamqp.node.queues.consumers import Succession
+from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.queues.quorum_consumers import QuorumSuccession
-from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.queues.quorum_consumers import QuorumSingleActive
+from fakeamqp.node.queues.single_active import SingleActive
+from fakeamqp.node.state.connection import Channel
 from fakeamqp.spec import methods
 from tests.model.differential.observations import Observation, Place
 from tests.model.differential.steps import Step
@@ -26,6 +27,15 @@ TAKES = (
 """What finds a message, or finds it expired."""
 
 
+def is_quorum(queue: Queue) -> bool:
+    """Whether this is a quorum queue."""
+    return queue.type.name == "quorum"
+
+
+def _queue_of(channel: Channel, consumer: Consumer) -> Queue:
+    return channel.vhost.queues[consumer.queue.name]
+
+
 def overtakes(channel: Channel | None, step: Step) -> bool:
     """Whether a step commits a publish to a quorum queue and what was decided about a delivery of the same queue.
 
@@ -36,8 +46,8 @@ def overtakes(channel: Channel | None, step: Step) -> bool:
     if channel is None or channel.transaction is None or not isinstance(step.method, methods.TxCommit):
         return False
     published = {queue.name for each in channel.transaction.publications for queue in each.queues}
-    settled = [each.entry.queue for some in channel.transaction.settlements for each in some.deliveries]
-    return any(queue.is_quorum and queue.name in published for queue in settled)
+    settled = [each.queue for some in channel.transaction.settlements for each in some.deliveries]
+    return any(is_quorum(queue) and queue.name in published for queue in settled)
 
 
 def strands(channel: Channel | None, step: Step) -> bool:
@@ -49,11 +59,13 @@ def strands(channel: Channel | None, step: Step) -> bool:
     if channel is None or not isinstance(step.method, methods.BasicCancel):
         return False
     consumer = channel.consumers.get(step.method.consumer_tag)
-    if consumer is None or not isinstance(consumer.queue.consumers, Succession):
+    if consumer is None:
         return False
-    queue = consumer.queue
+    queue = _queue_of(channel, consumer)
+    if not isinstance(queue.consumers, SingleActive):
+        return False
     return (
-        not queue.is_quorum and consumer is queue.consumers.active and len(queue.consumers) > 1 and bool(queue.backlog)
+        not is_quorum(queue) and consumer is queue.consumers.active and len(queue.consumers) > 1 and bool(queue.backlog)
     )
 
 
@@ -66,7 +78,7 @@ def reuses_tag(channel: Channel | None, step: Step) -> bool:
     if channel is None or not isinstance(step.method, methods.BasicConsume):
         return False
     tag = step.method.consumer_tag
-    held = [each.consumer for each in channel.held() if each.entry.queue.is_quorum and each.consumer is not None]
+    held = [each.consumer for each in channel.held() if is_quorum(each.queue) and each.consumer is not None]
     return tag not in channel.consumers and any(consumer.tag == tag for consumer in held)
 
 
@@ -77,7 +89,7 @@ def outruns_expiry(queues: Iterable[Queue], step: Step) -> bool:
     """
     if not isinstance(step.method, TAKES):
         return False
-    return any(queue.name == step.method.queue and queue.is_quorum and queue.ttl_us == 0 for queue in queues)
+    return any(queue.name == step.method.queue and is_quorum(queue) and queue.ttl_us == 0 for queue in queues)
 
 
 def wakes(queues: Iterable[Queue], observation: Observation) -> bool:
@@ -86,7 +98,7 @@ def wakes(queues: Iterable[Queue], observation: Observation) -> bool:
     If the channel ever published to the queue, this notices, in its own time, and activates one.
     """
     sleeps = any(
-        isinstance(queue.consumers, QuorumSuccession) and queue.consumers.active is None and len(queue.consumers)
+        isinstance(queue.consumers, QuorumSingleActive) and queue.consumers.active is None and len(queue.consumers)
         for queue in queues
     )
     lines = [line for arrived in observation.arrived.values() for line in arrived]
@@ -118,7 +130,9 @@ def shares_room(channel: Channel | None, step: Step, found: Observation, expecte
     """
     if channel is None or not channel.global_prefetch or not isinstance(step.method, SETTLES):
         return False
-    queues = {consumer.queue.name for consumer in channel.consumers.values() if not consumer.queue.is_quorum}
+    queues = {
+        consumer.queue.name for consumer in channel.consumers.values() if not is_quorum(_queue_of(channel, consumer))
+    }
     place = (step.connection, step.channel)
     return len(queues) > 1 and (
         _without_deliveries_to(place, found, queues) == _without_deliveries_to(place, expected, queues)

@@ -12,7 +12,7 @@ import pika
 import fakeamqp
 from fakeamqp.node.node import Node
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.state.connection import Channel
 from fakeamqp.spec import methods
 from fakeamqp.spec.methods import ChannelOpen, Method, QueueDeclare, QueueDeclareOk
 from tests.model.differential import freedoms
@@ -256,7 +256,7 @@ class FakeSide(Side):
 
     def _open_wire(self, connection: int) -> Wire:
         wire = super()._open_wire(connection)
-        self._numbers[connection] = max(self._node.connections)
+        self._numbers[connection] = max(self._node.state.connections)
         return wire
 
     @property
@@ -266,11 +266,11 @@ class FakeSide(Side):
 
     def _channel(self, step: Step) -> Channel | None:
         """The node's end of a step's channel; None where it is closed."""
-        connection = self._node.connections.get(self._numbers[step.connection])
+        connection = self._node.state.connections.get(self._numbers[step.connection])
         return None if connection is None else connection.channels.get(step.channel)
 
     def _queues(self) -> list[Queue]:
-        return list(self._node.vhosts[self.vhost].queues.values())
+        return list(self._node.state.vhosts[self.vhost].queues.values())
 
     def make(self, step: Step) -> bool:
         """As of any side; see there."""

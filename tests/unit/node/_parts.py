@@ -7,11 +7,12 @@ from typing import Any
 
 from fakeamqp.node.node import Node
 from fakeamqp.node.operator import commands
-from fakeamqp.node.queues.consumers import Consumer
+from fakeamqp.node.queues import types
+from fakeamqp.node.queues.consumer import Consumer
+from fakeamqp.node.queues.effects import Effect
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.registry import ExchangeTypes, Matching
-from fakeamqp.node.state.channel import Channel
-from fakeamqp.node.state.connection import Connection
+from fakeamqp.node.state.connection import Channel, Connection
 from fakeamqp.node.state.journal import Journal
 from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.words.facts import QueueFact
@@ -38,7 +39,12 @@ def queue_fact(name: str = "orders", **changes: Any) -> QueueFact:
 
 def make_queue(name: str = "orders", *, version: str = "4.0", **changes: Any) -> Queue:
     """A queue that is not on disk."""
-    return Queue(queue_fact(name, **changes), None, profile_of(version))
+    return types.make_queue(queue_fact(name, **changes), None, profile_of(version))
+
+
+def checkout(queue: Queue, now_us: int) -> list[Effect]:
+    """What the queue does when it is its turn."""
+    return queue.type.checkout(queue, now_us)
 
 
 def message(body: bytes = b"", properties: BasicProperties = PERSISTENT) -> Message:
@@ -49,7 +55,7 @@ def message(body: bytes = b"", properties: BasicProperties = PERSISTENT) -> Mess
 def fill(queue: Queue, *bodies: bytes, expires_us: int = NO_EXPIRY_US, priority: int | None = None) -> list[Entry]:
     """Put messages into a queue; its entries for them."""
     properties = PERSISTENT.replace(priority=priority)
-    entries = [queue.enqueue(message(body, properties), expires_us) for body in bodies]
+    entries = [queue.new_entry(message(body, properties), expires_us) for body in bodies]
     for entry in entries:
         queue.admit(entry)
     return entries
@@ -75,12 +81,13 @@ def make_consumer(
     consumer = Consumer(
         tag,
         channel=channel,
-        queue=queue,
+        queue=queue.fact,
         no_ack=no_ack,
         exclusive=False,
         prefetch_count=prefetch_count,
         priority=priority,
         arguments=arguments or {},
+        heeds_global_prefetch=queue.type.heeds_global_prefetch,
     )
     channel.consumers[tag] = consumer
     queue.consumers.add(consumer)
@@ -99,10 +106,10 @@ def make_node(journal: Journal | None = None, *, version: str = "4.0", sync_inte
         choose=lambda stream, count: count - 1,
         sync_interval_us=sync_interval_us,
     )
-    if not node.vhosts:
-        commands.add_vhost(node, "/")
-        commands.add_user(node, "guest", "guest", ())
-        commands.set_permissions(node, "guest", ".*", ".*", ".*", "/")
+    if not node.state.vhosts:
+        commands.add_vhost(node.state, "/")
+        commands.add_user(node.state, "guest", "guest", ())
+        commands.set_permissions(node.state, "guest", ".*", ".*", ".*", "/")
     return node
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.state.channel import IDLE_US, Channel, Transaction, Unacked
+from fakeamqp.node.state.connection import IDLE_US, Channel, Transaction, Unacked
 from fakeamqp.spec.errors import SoftError
 from fakeamqp.spec.methods import ChannelOpenOk
 from tests.unit.node._parts import fill, make_channel, make_consumer, make_queue
@@ -13,8 +13,9 @@ from tests.unit.node._parts import fill, make_channel, make_consumer, make_queue
 def holding(count: int) -> Channel:
     """A channel that holds deliveries 1 to `count`."""
     channel = make_channel()
-    for entry in fill(make_queue(), *[b""] * count):
-        channel.hold(entry, None, 0)
+    queue = make_queue()
+    for entry in fill(queue, *[b""] * count):
+        channel.hold(queue, entry, None, 0)
     return channel
 
 
@@ -29,8 +30,9 @@ def left(channel: Channel) -> list[int]:
 
 def test_delivery_tags_count_from_one() -> None:
     channel = make_channel()
-    (entry,) = fill(make_queue(), b"")
-    tags = [channel.hold(entry, None, 0), channel.next_tag(), channel.hold(entry, None, 0)]
+    queue = make_queue()
+    (entry,) = fill(queue, b"")
+    tags = [channel.hold(queue, entry, None, 0), channel.next_tag(), channel.hold(queue, entry, None, 0)]
     assert tags == [1, 2, 3]
     assert left(channel) == [1, 3]
 
@@ -98,7 +100,7 @@ class TestInvariants:
         queue, channel = make_queue(), make_channel()
         consumer = make_consumer(queue, channel)
         (entry,) = fill(queue, b"")
-        channel.hold(entry, consumer, 0)
+        channel.hold(queue, entry, consumer, 0)
         consumer.outstanding = 1
         return channel
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.queues.consumers import Consumer, Rotation, Succession
+from fakeamqp.node.queues.consumer import Consumer, Consumers
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.queues.quorum_consumers import QuorumSuccession
+from fakeamqp.node.queues.quorum_consumers import QuorumSingleActive
+from fakeamqp.node.queues.round_robin import RoundRobin
 from tests.unit.node._parts import QUORUM, make_channel, make_consumer, make_queue
 
 
-def served(rotation: Rotation | Succession, count: int) -> list[str]:
+def served(consumers: Consumers, count: int) -> list[str]:
     """The tags of the next consumers."""
-    return [consumer.tag for consumer in (rotation.next() for _ in range(count)) if consumer is not None]
+    return [consumer.tag for consumer in (consumers.next() for _ in range(count)) if consumer is not None]
 
 
 def test_nobody_is_served_where_nobody_consumes() -> None:
-    assert Rotation().next() is None
+    assert RoundRobin().next() is None
 
 
 def test_whoever_was_served_goes_to_the_back() -> None:
@@ -93,9 +94,6 @@ class TestLimits:
         consumer.outstanding = 1000
         assert consumer.can_take()
 
-    def test_without_acknowledgements_there_is_no_limit(self) -> None:
-        assert make_consumer(make_queue(), no_ack=True, prefetch_count=2).prefetch_count == 0
-
     def test_the_channels_limit_holds_as_well(self) -> None:
         channel = make_channel()
         consumer = make_consumer(make_queue(), channel)
@@ -127,7 +125,7 @@ class TestPriorities:
         assert [consumer.tag for consumer in queue.consumers] == ["low"]
 
 
-class TestSuccession:
+class TestSingleActive:
     """The consumers of a queue with a single active consumer."""
 
     @pytest.fixture(params=["classic", "quorum of 3.10", "quorum of 4.0"])
@@ -172,7 +170,7 @@ class TestSuccession:
         for tag, priority in (("second", 1), ("third", 5), ("fourth", 5)):
             make_consumer(queue, channel, tag, priority=priority)
         queue.consumers.remove(first)
-        by_age = queue.is_quorum and not queue.profile.quorum_queues_have_priorities
+        by_age = queue.type.name == "quorum" and not queue.profile.quorum_queues_have_priorities
         assert served(queue.consumers, 1) == ["second" if by_age else "third"]
 
     def test_a_higher_priority_replaces_the_active_one_of_a_quorum_queue_of_4_0_when_it_has_nothing_left(
@@ -182,10 +180,10 @@ class TestSuccession:
         first = make_consumer(queue, channel, "first")
         first.outstanding = 1
         make_consumer(queue, channel, "second", priority=1)
-        replaces = queue.is_quorum and queue.profile.quorum_queues_have_priorities
+        replaces = queue.type.name == "quorum" and queue.profile.quorum_queues_have_priorities
         assert served(queue.consumers, 1) == ([] if replaces else ["first"])
         first.outstanding = 0
-        if isinstance(queue.consumers, QuorumSuccession):
+        if isinstance(queue.consumers, QuorumSingleActive):
             queue.consumers.activate_next()
         assert served(queue.consumers, 1) == (["second"] if replaces else ["first"])
 

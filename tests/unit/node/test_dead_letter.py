@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fakeamqp.node.messages.dead_letter import dead_letter
 from fakeamqp.node.node import Node
+from fakeamqp.node.queues.effects import Discarded
+from fakeamqp.node.state.message import NO_EXPIRY_US, Entry
 from fakeamqp.spec.methods import QueueBind, QueueDeclare
 from tests.unit.node._parts import Session, make_node, message
 
@@ -23,41 +25,43 @@ def node_with(source: dict[str, str | int], *, is_full: bool = False) -> Node:
 
 def ready(node: Node) -> list[int]:
     """How many messages "one" and "two" have."""
-    return [len(node.vhosts["/"].queues[name].backlog) for name in ("one", "two")]
+    return [len(node.state.vhosts["/"].queues[name].backlog) for name in ("one", "two")]
 
 
 TO_BOTH = {"x-dead-letter-exchange": "amq.fanout"}
 
 
+def send(node: Node, reason: str = "rejected", arrived: tuple[str, ...] = ()) -> Discarded:
+    """Dead-letter a message of "source" that must arrive; what became of it."""
+    discarded = Discarded(Entry(0, message(), NO_EXPIRY_US), reason)
+    discarded.arrived = list(arrived)
+    dead_letter(node.state, node.state.vhosts["/"].queues["source"], message(), reason, 0, discarded)
+    node.finish_turn()
+    return discarded
+
+
 def test_a_dead_letter_arrives_in_every_queue() -> None:
     node = node_with(TO_BOTH)
-    assert dead_letter(node, node.vhosts["/"].queues["source"], message(), "rejected")
-    assert ready(node) == [1, 1]
+    assert (send(node).arrived, ready(node)) == (["one", "two"], [1, 1])
 
 
 def test_queues_that_have_it_do_not_get_it_again() -> None:
     node = node_with(TO_BOTH, is_full=True)
-    source, arrived = node.vhosts["/"].queues["source"], []
-    for _ in range(2):
-        assert not dead_letter(node, source, message(), "rejected", arrived)
-        assert arrived == ["one"]
+    discarded = send(node)
+    assert (discarded.arrived, discarded.is_refused) == (["one"], True)
+    assert send(node, arrived=("one",)).arrived == ["one"]
     assert ready(node) == [1, 0]
 
 
 def test_without_an_exchange_or_a_queue_it_arrives_nowhere() -> None:
     for arguments in ({}, {"x-dead-letter-exchange": "missing"}, {"x-dead-letter-exchange": "amq.direct"}):
         node = node_with(arguments)
-        assert not dead_letter(node, node.vhosts["/"].queues["source"], message(), "rejected")
+        assert send(node).arrived == []
         assert ready(node) == [0, 0]
-
-
-def test_one_that_has_arrived_somewhere_is_done_once_nothing_refuses_it() -> None:
-    node = node_with({"x-dead-letter-exchange": "amq.direct"})
-    assert dead_letter(node, node.vhosts["/"].queues["source"], message(), "rejected", ["one"])
 
 
 def test_what_comes_round_by_itself_counts_as_arrived_and_is_gone() -> None:
     node = node_with({"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "source"})
-    source = node.vhosts["/"].queues["source"]
-    assert dead_letter(node, source, message(), "expired")
-    assert len(source.backlog) == 0
+    discarded = send(node, "expired")
+    assert (discarded.arrived, discarded.is_refused) == (["source"], False)
+    assert len(node.state.vhosts["/"].queues["source"].backlog) == 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.metadata.commit import commit
 from fakeamqp.node.node import Node
 from fakeamqp.node.operator import commands
 from fakeamqp.node.operator.definitions import import_definitions
@@ -25,7 +26,7 @@ NOTHING = ImportReport((), ())
 
 
 def load(node: Node, vhost: str | None = None, **definitions: Any) -> ImportReport:
-    report = import_definitions(node, definitions, vhost)
+    report = import_definitions(node.state, definitions, vhost)
     node.finish_turn()
     node.check()
     return report
@@ -72,7 +73,7 @@ class TestWhatIsLeftOut:
             "parameter 'p' of component 'shovel' in virtual host '/'",
             "parameter 'p' of component 'federation-upstream' in virtual host '/'",
         )
-        assert "q" in node.vhosts["/"].queues
+        assert "q" in node.state.vhosts["/"].queues
 
     def test_a_federated_policy_holds_but_for_federation(self, node: Node) -> None:
         definition = {"federation-upstream-set": "all", "max-length": 2, "shards-per-node": 2}
@@ -82,8 +83,8 @@ class TestWhatIsLeftOut:
             "policy 'p' in virtual host '/': federation-upstream-set",
             "policy 'p' in virtual host '/': shards-per-node",
         )
-        assert node.vhosts["/"].queues["q"].settings.max_length == 2
-        assert export_definitions(node, None)["policies"][0]["definition"] == definition
+        assert node.state.vhosts["/"].queues["q"].settings.max_length == 2
+        assert export_definitions(node.state, None)["policies"][0]["definition"] == definition
 
     def test_an_exchange_of_a_type_that_is_not_there_and_its_bindings(self, node: Node) -> None:
         report = load(
@@ -102,12 +103,12 @@ class TestWhatIsLeftOut:
             "binding of queue 'q' to exchange 'x' in vhost '/'",
             "binding of exchange 'x' to exchange 'y' in vhost '/'",
         ]
-        assert len(node.vhosts["/"].bindings()) == 1
+        assert len(node.state.vhosts["/"].bindings()) == 1
 
     def test_a_hashing_algorithm_that_nobody_knows(self, node: Node) -> None:
         report = load(node, users=[{"name": "ann", "password_hash": "", "hashing_algorithm": "foo", "tags": []}])
         assert report.unsupported == ("user 'ann', who cannot log in: hashing algorithm 'foo'",)
-        assert not node.access.authenticate("ann", "secret")
+        assert not node.state.access.authenticate("ann", "secret")
 
     def test_what_rabbitmq_leaves_out_silently(self, node: Node) -> None:
         quorum = {"x-queue-type": "quorum"}
@@ -139,7 +140,7 @@ class TestWhatIsLeftOut:
         for version, expected in (("3.10", ["a", "b"]), ("4.0", ["a"])):
             node = make_node(version=version)
             load(node, parameters=[limits], queues=[queue("a"), queue("b")])
-            assert list(node.vhosts["/"].queues) == expected
+            assert list(node.state.vhosts["/"].queues) == expected
 
 
 class TestWhatIsRefused:
@@ -174,20 +175,20 @@ class TestWhatIsRefused:
     )
     def test_definitions(self, node: Node, definitions: dict[str, Any], text: str) -> None:
         with pytest.raises(Misuse, match=text):
-            import_definitions(node, definitions, None)
+            import_definitions(node.state, definitions, None)
 
     def test_what_is_no_object(self, node: Node) -> None:
         wrong: Any = ["x"]
         with pytest.raises(Misuse, match="definitions are a JSON object, not list"):
-            import_definitions(node, wrong, None)
+            import_definitions(node.state, wrong, None)
 
     def test_a_virtual_host_that_is_not_there(self, node: Node) -> None:
         with pytest.raises(Misuse, match="no virtual host 'nope'"):
-            import_definitions(node, {}, "nope")
+            import_definitions(node.state, {}, "nope")
 
     def test_more_queues_than_may_be(self, node: Node) -> None:
-        commands.set_vhost_limits(node, {"max-queues": 2}, "/")
-        node.commit(queue_fact("a"))
+        commands.set_vhost_limits(node.state, {"max-queues": 2}, "/")
+        commit(node.state, queue_fact("a"))
         load(node, queues=[queue("a"), queue("b")])
         with pytest.raises(Misuse, match=r"Adding 2 queue\(s\)(?s:.)*currently has 2 queue\(s\)"):
             load(node, queues=[queue("c"), queue("d")])
@@ -204,31 +205,31 @@ class TestUsers:
                 {"name": "d", "password": "x", "administrator": False},
             ],
         )
-        tags = {name: user.tags for name, user in node.access.users.items() if name != "guest"}
+        tags = {name: user.tags for name, user in node.state.access.users.items() if name != "guest"}
         assert tags == {"a": ("one", "two"), "b": ("one",), "c": ("administrator",), "d": ()}
 
     def test_permissions_come_with_a_new_user_alone(self, node: Node) -> None:
         ann = {"name": "ann", "password": "x", "tags": []}
         patterns = {"configure": "a", "write": "b", "read": "c"}
         load(node, users=[{**ann, "permissions": {"/": patterns}}])
-        assert node.access.allows("ann", "/", "write", "b")
+        assert node.state.access.allows("ann", "/", "write", "b")
         load(node, users=[{**ann, "permissions": {"/": {**patterns, "write": "z"}}}])
-        assert node.access.allows("ann", "/", "write", "b")
+        assert node.state.access.allows("ann", "/", "write", "b")
 
     def test_limits_stay_unless_others_are_given(self, node: Node) -> None:
         ann = {"name": "ann", "password": "x", "tags": []}
         load(node, users=[{**ann, "limits": {"max-channels": 5}}])
         load(node, users=[ann])
-        assert node.access.limits("ann") == {"max-channels": 5}
+        assert node.state.access.limits("ann") == {"max-channels": 5}
 
     def test_a_user_without_any_password_cannot_log_in(self, node: Node) -> None:
         load(node, users=[{"name": "guest", "tags": []}])
-        assert not node.access.authenticate("guest", "guest")
-        assert not node.access.authenticate("guest", "")
+        assert not node.state.access.authenticate("guest", "guest")
+        assert not node.state.access.authenticate("guest", "")
 
     def test_topic_permissions(self, node: Node) -> None:
         load(node, topic_permissions=[{"user": "guest", "vhost": "/", "exchange": "x", "write": "^a", "read": ".*"}])
-        assert not node.access.allows_topic("guest", "/", "x", "write", "b")
+        assert not node.state.access.allows_topic("guest", "/", "x", "write", "b")
 
 
 class TestVirtualHosts:
@@ -237,26 +238,26 @@ class TestVirtualHosts:
         node = make_node(version=version)
         metadata = {"description": "the shop", "tags": ["eu"], "default_queue_type": "quorum"}
         load(node, vhosts=[{"name": "/", "metadata": metadata}])
-        assert node.vhosts["/"].fact == VirtualHostFact("/", "the shop", ("eu",), expected)
+        assert node.state.vhosts["/"].fact == VirtualHostFact("/", "the shop", ("eu",), expected)
         load(node, vhosts=[{"name": "/", "description": "bare", "tags": []}])
-        assert node.vhosts["/"].fact == VirtualHostFact("/", "bare", (), expected)
+        assert node.state.vhosts["/"].fact == VirtualHostFact("/", "bare", (), expected)
 
     def test_tracing_is_switched_on_and_off(self, node: Node) -> None:
         for is_traced in (True, False):
             load(node, vhosts=[{"name": "new", "tracing": is_traced}])
-            assert node.vhosts["new"].is_traced is is_traced
+            assert node.state.vhosts["new"].is_traced is is_traced
 
     def test_definitions_of_one_go_where_they_are_put(self, node: Node) -> None:
-        commands.add_vhost(node, "copy")
+        commands.add_vhost(node.state, "copy")
         load(node, "copy", queues=[{"name": "q"}], users=[{"name": "ann", "tags": []}])
-        assert list(node.vhosts["copy"].queues) == ["q"]
-        assert "ann" not in node.access.users
+        assert list(node.state.vhosts["copy"].queues) == ["q"]
+        assert "ann" not in node.state.access.users
 
 
 def test_imported_integers_are_long_ones(node: Node) -> None:
     arguments = {"x-max-length": 5, "a": [1, True, "s", 1.5, {"b": 2}]}
     load(node, queues=[queue(arguments=arguments)])
-    found = node.vhosts["/"].queues["q"].fact.arguments
+    found = node.state.vhosts["/"].queues["q"].fact.arguments
     assert found == {**arguments, "x-max-length": 5}
     assert type(found["x-max-length"]) is type(found["a"][0]) is type(found["a"][4]["b"]) is LongLong
     assert found["a"][1] is True
@@ -265,16 +266,16 @@ def test_imported_integers_are_long_ones(node: Node) -> None:
 def test_an_imported_queue_expires(node: Node) -> None:
     load(node, queues=[queue(arguments={"x-expires": 1000})])
     node.advance(2 * SECOND_US)
-    assert not node.vhosts["/"].queues
+    assert not node.state.vhosts["/"].queues
 
 
 def test_global_parameters_are_kept_and_may_name_the_cluster(node: Node) -> None:
-    assert cluster_name(node) == "rabbit@localhost"
+    assert cluster_name(node.state) == "rabbit@localhost"
     load(node, global_parameters=[{"name": "cluster_name", "value": "prod"}, {"name": "mine", "value": {"a": [1]}}])
-    assert cluster_name(node) == "prod"
-    node.shut_down(node.now_us)
-    again = make_node(node.journal)
-    assert again.global_parameters["mine"] == GlobalParameterFact("mine", {"a": [1]})
+    assert cluster_name(node.state) == "prod"
+    node.shut_down(node.state.now_us)
+    again = make_node(node.state.journal)
+    assert again.state.global_parameters["mine"] == GlobalParameterFact("mine", {"a": [1]})
 
 
 def test_an_export_is_json_whatever_the_arguments_are(node: Node) -> None:
@@ -286,10 +287,10 @@ def test_an_export_is_json_whatever_the_arguments_are(node: Node) -> None:
         "l": LongLong(5),
         "x": [True, None, {"s": "s"}],
     }
-    node.commit(ExchangeFact("/", "x", "headers", True, False, False, arguments))
-    node.commit(queue_fact())
-    node.commit(BindingFact("/", Binding("x", Destination("queue", "orders"), "", {"a": LongLong(1)})))
-    exported = json.loads(json.dumps(export_definitions(node, None)))
+    commit(node.state, ExchangeFact("/", "x", "headers", True, False, False, arguments))
+    commit(node.state, queue_fact())
+    commit(node.state, BindingFact("/", Binding("x", Destination("queue", "orders"), "", {"a": LongLong(1)})))
+    exported = json.loads(json.dumps(export_definitions(node.state, None)))
     assert exported["exchanges"][0]["arguments"] == {
         "b": "\ufffd",
         "t": int(moment.timestamp()),
@@ -301,10 +302,10 @@ def test_an_export_is_json_whatever_the_arguments_are(node: Node) -> None:
 
 
 def test_an_operator_policy_is_exported_as_a_parameter(node: Node) -> None:
-    commands.set_policy(node, PolicyFact("/", "o", ".*", {"max-length": 2}, 0, "all", is_operator=True))
-    exported = export_definitions(node, "/")
+    commands.set_policy(node.state, PolicyFact("/", "o", ".*", {"max-length": 2}, 0, "all", is_operator=True))
+    exported = export_definitions(node.state, "/")
     value = {"pattern": ".*", "apply-to": "all", "definition": {"max-length": 2}, "priority": 0}
     assert exported["parameters"] == [{"component": "operator_policy", "name": "o", "value": value}]
     again = make_node()
     assert load(again, "/", **exported) == NOTHING
-    assert export_definitions(again, "/") == exported
+    assert export_definitions(again.state, "/") == exported

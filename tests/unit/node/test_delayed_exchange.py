@@ -292,7 +292,7 @@ class TestEnds:
         publish(session, b"late", 500)
         session.call(ExchangeDelete("later"), 0)
         session.node.advance(SECOND)
-        assert not session.node.journal.delayed
+        assert not session.node.state.journal.delayed
         declare(session)
         bind(session)
         assert got(session, SECOND) == []
@@ -300,9 +300,9 @@ class TestEnds:
     def test_so_does_a_virtual_host(self, session: Session) -> None:
         node: Node = session.node
         publish(session, b"late", 500)
-        commands.delete_vhost(node, "/")
+        commands.delete_vhost(node.state, "/")
         node.advance(SECOND)
-        assert not node.journal.delayed
+        assert not node.state.journal.delayed
 
     def test_an_exchange_that_was_made_anew_delivers_for_the_old_one(self, session: Session) -> None:
         publish(session, b"late", 500)

@@ -29,7 +29,7 @@ QUEUE = make_queue()
 
 def fill(log: Log, count: int, now_us: int = 0) -> None:
     for _ in range(count):
-        log.append(Entry(QUEUE, log.next_offset(), message(b"x" * BODY_BYTES), NO_EXPIRY_US, now_us))
+        log.append(Entry(log.next_offset(), message(b"x" * BODY_BYTES), NO_EXPIRY_US, now_us))
         log.check()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fakeamqp.node.state.commands import TimePasses
 from fakeamqp.node.state.journal import Journal
 from fakeamqp.spec.methods import (
     BasicAck,
@@ -46,8 +47,8 @@ class TestExpiry:
         session.call(QueueDeclare("orders", durable=True), 0)
         session.send(BasicPublish("", "orders", properties=expiring(1000).replace(delivery_mode=2)), 0)
         session.node.advance(SECOND_US)
-        assert len(session.node.vhosts["/"].queues["orders"].backlog) == 0
-        assert session.node.journal.store(("/", "orders")).entries == {}
+        assert len(session.node.state.vhosts["/"].queues["orders"].backlog) == 0
+        assert session.node.state.journal.store(("/", "orders")).entries == {}
         session.node.check()
 
     def test_each_message_goes_at_its_own_time(self) -> None:
@@ -58,7 +59,7 @@ class TestExpiry:
         counts = []
         while (deadline := session.node.next_deadline()) is not None:
             session.node.advance(deadline)
-            counts.append((deadline // SECOND_US, len(session.node.vhosts["/"].queues["orders"].backlog)))
+            counts.append((deadline // SECOND_US, len(session.node.state.vhosts["/"].queues["orders"].backlog)))
         assert counts == [(1, 3), (2, 1), (3, 0)]
 
     def test_a_message_that_expires_at_once_is_delivered_to_nobody(self) -> None:
@@ -76,7 +77,7 @@ class TestExpiry:
             assert isinstance(session.call(BasicGet("orders"), 0), BasicGetOk)
         assert session.node.next_deadline() == 2 * SECOND_US
         session.node.advance(10 * SECOND_US)
-        queue = session.node.vhosts["/"].queues["orders"]
+        queue = session.node.state.vhosts["/"].queues["orders"]
         assert queue.wake_timer is None
         assert (len(queue.backlog), len(queue.unacked)) == (0, 2)
 
@@ -86,15 +87,15 @@ class TestTime:
         node = make_node()
         node.advance(5)
         node.advance(3)
-        assert node.now_us == 5
+        assert node.state.now_us == 5
 
     def test_whatever_is_due_happens_before_a_method_is_heard(self) -> None:
         session = Session(make_node(sync_interval_us=10))
         session.call(QueueDeclare("orders", durable=True), 0)
         session.send(BasicPublish("", "orders", properties=PERSISTENT), 0)
-        assert session.node.journal.synced == 0
+        assert session.node.state.journal.synced == 0
         session.send(Heartbeat(), 10, channel_number=0)
-        assert session.node.journal.synced == 1
+        assert session.node.state.journal.synced == 1
 
 
 class TestHeartbeats:
@@ -115,11 +116,11 @@ class TestHeartbeats:
     def test_a_client_that_is_silent_for_two_intervals_is_given_up(self) -> None:
         session = Session(make_node(), heartbeat=10)
         session.node.advance(20 * SECOND_US)
-        assert session.node.connections
+        assert session.node.state.connections
         session.received()
         session.node.advance(25 * SECOND_US)
         assert session.received() == [EndOfStream()]
-        assert session.node.connections == {}
+        assert session.node.state.connections == {}
         assert session.node.next_deadline() is None
 
     def test_whatever_a_client_says_shows_that_it_is_alive(self) -> None:
@@ -139,7 +140,7 @@ class TestHeartbeats:
         cut_off, other = Session(node, heartbeat=10), Session(node, heartbeat=10)
         node.keep_alive(100 * SECOND_US, [cut_off.connection])
         node.advance(100 * SECOND_US)
-        assert list(node.connections.values()) == [other.connection]
+        assert list(node.state.connections.values()) == [other.connection]
 
     def test_without_heartbeats_nobody_waits(self) -> None:
         assert Session(make_node()).node.next_deadline() is None
@@ -163,7 +164,7 @@ class TestTheEnd:
         sessions = [Session(node), Session(node)]
         node.shut_down(0)
         assert [session.received() for session in sessions] == [[SHUTDOWN, EndOfStream()]] * 2
-        assert node.connections == {}
+        assert node.state.connections == {}
 
     def test_a_client_that_had_not_opened_is_just_dropped(self) -> None:
         node = make_node()
@@ -177,8 +178,8 @@ class TestTheEnd:
         session.call(QueueDeclare("orders", durable=True), 0)
         session.send(BasicPublish("", "orders", properties=PERSISTENT, body=b"order"), 0)
         session.node.shut_down(0)
-        assert session.node.journal.tail == []
-        assert session.node.journal.was_shut_down
+        assert session.node.state.journal.tail == []
+        assert session.node.state.journal.was_shut_down
 
 
 class TestComingUpAgain:
@@ -228,6 +229,6 @@ class TestTurns:
     def test_an_unfinished_turn_is_noticed(self) -> None:
         session = Session(make_node())
         session.call(QueueDeclare("orders"), 0)
-        session.node.touch(session.node.vhosts["/"].queues["orders"])
+        session.node.state.line.append(TimePasses(session.node.state.vhosts["/"].queues["orders"]))
         with pytest.raises(AssertionError):
             session.node.check()

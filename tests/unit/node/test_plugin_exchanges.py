@@ -14,7 +14,7 @@ from fakeamqp.node.words.facts import ExchangeFact
 from fakeamqp.node.words.profile import PROFILES
 from fakeamqp.spec.errors import SoftError
 from fakeamqp.spec.properties import BasicProperties
-from tests.unit.node._parts import QUORUM, make_queue, make_types
+from tests.unit.node._parts import make_types
 
 
 def index_of(kind: str, **arguments: Any) -> BindingIndex:
@@ -75,19 +75,19 @@ def test_a_modulus_exchange_forgets_bindings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "end", "text"),
+    ("key", "leads_to", "text"),
     [
-        ("k", make_queue(), "Non empty binding 'k' key not permitted"),
-        ("", None, "Destination not found"),
-        ("", make_queue(arguments=QUORUM), "Queue type rabbit_quorum_queue not valid for this exchange type"),
+        ("k", "classic", "Non empty binding 'k' key not permitted"),
+        ("", "exchange", "Destination not found"),
+        ("", "quorum", "Queue type rabbit_quorum_queue not valid for this exchange type"),
     ],
 )
-def test_local_random_leads_to_classic_queues_alone(key: str, end: Any, text: str) -> None:
+def test_local_random_leads_to_classic_queues_alone(key: str, leads_to: str, text: str) -> None:
     fact = ExchangeFact("/", "prices", "x-local-random", True, False, False, {})
     kind = make_types().find("x-local-random")
-    kind.check_binding(fact, binding("orders", ""), make_queue())
+    kind.check_binding(fact, binding("orders", ""), "classic")
     with pytest.raises(SoftError, match=f"^.*{text}"):
-        kind.check_binding(fact, binding("orders", key), end)
+        kind.check_binding(fact, binding("orders", key), leads_to)
 
 
 @pytest.mark.parametrize("key", [b"\xff", "٣", "1\n"])

@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.metadata.commit import commit
 from fakeamqp.node.metadata.policies import effective_settings, set_for
 from fakeamqp.node.metadata.policy_keys import POLICY_KEYS, policy_errors
 from fakeamqp.node.metadata.policy_matching import Policies
 from fakeamqp.node.node import Node
 from fakeamqp.node.operator import commands
-from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.state.commands import Publish
 from fakeamqp.node.words.facts import PolicyFact, UserFact, VirtualHostFact, VirtualHostLimitsFact
 from fakeamqp.node.words.profile import PROFILES, profile_of
 from fakeamqp.spec.errors import Misuse, UnsupportedFeature
-from tests.unit.node._parts import PERSISTENT, SECOND_US, make_node, message, queue_fact
+from tests.unit.node._parts import PERSISTENT, SECOND_US, make_node, make_queue, message, queue_fact
 
 STREAM = {"x-queue-type": "stream"}
 QUORUM = {"x-queue-type": "quorum"}
@@ -27,7 +28,7 @@ def policy(name: str = "p", **changes: Any) -> PolicyFact:
 
 def settings(version: str, arguments: dict[str, Any], of_policy: dict[str, Any], **operators: Any) -> dict[str, Any]:
     """What is set for a queue with these arguments, this policy and this operator policy."""
-    queue = Queue(queue_fact(arguments=arguments), None, profile_of(version))
+    queue = make_queue(arguments=arguments, version=version)
     operator_policy = policy(definition=operators["operator"], is_operator=True) if operators else None
     queue.configure(effective_settings(queue, policy(definition=of_policy), operator_policy))
     return set_for(queue)
@@ -159,59 +160,59 @@ class TestValidation:
 class TestOperator:
     def test_a_policy_that_says_the_same_again_changes_nothing(self) -> None:
         node = make_node()
-        node.commit(queue_fact())
-        commands.set_policy(node, policy(definition={"expires": 1000}))
-        queue = node.vhosts["/"].queues["orders"]
+        commit(node.state, queue_fact())
+        commands.set_policy(node.state, policy(definition={"expires": 1000}))
+        queue = node.state.vhosts["/"].queues["orders"]
         timer = queue.expiry_timer
-        commands.set_policy(node, policy(definition={"expires": 1000}))
+        commands.set_policy(node.state, policy(definition={"expires": 1000}))
         assert queue.expiry_timer is timer
 
     def test_a_queue_that_a_policy_deletes_while_others_are_governed(self) -> None:
         node = make_node()
-        node.commit(queue_fact())
-        commands.set_policy(node, policy(definition={"expires": 1000}))
-        commands.set_policy(node, policy(definition={"expires": 5000}))
+        commit(node.state, queue_fact())
+        commands.set_policy(node.state, policy(definition={"expires": 1000}))
+        commands.set_policy(node.state, policy(definition={"expires": 5000}))
         node.advance(2 * SECOND_US)
-        assert "orders" in node.vhosts["/"].queues
-        commands.clear_policy(node, "p", "/", is_operator=False)
+        assert "orders" in node.state.vhosts["/"].queues
+        commands.clear_policy(node.state, "p", "/", is_operator=False)
         node.advance(9 * SECOND_US)
-        assert "orders" in node.vhosts["/"].queues
+        assert "orders" in node.state.vhosts["/"].queues
 
     def test_a_virtual_host_goes_with_policies_and_limits(self) -> None:
         node = make_node()
-        commands.add_vhost(node, "other", "quorum")
-        commands.set_policy(node, policy(vhost="other"))
-        commands.set_policy(node, policy(vhost="other", is_operator=True))
-        commands.set_vhost_limits(node, {"max-queues": 1}, "other")
-        before = set(make_node().journal.facts)
-        commands.delete_vhost(node, "other")
-        assert set(node.journal.facts) == before
+        commands.add_vhost(node.state, "other", "quorum")
+        commands.set_policy(node.state, policy(vhost="other"))
+        commands.set_policy(node.state, policy(vhost="other", is_operator=True))
+        commands.set_vhost_limits(node.state, {"max-queues": 1}, "other")
+        before = set(make_node().state.journal.facts)
+        commands.delete_vhost(node.state, "other")
+        assert set(node.state.journal.facts) == before
 
     @pytest.mark.parametrize("is_operator", [True, False])
     def test_there_is_no_such_policy(self, is_operator: bool) -> None:
         with pytest.raises(Misuse, match="policy 'p' in virtual host '/'"):
-            commands.clear_policy(make_node(), "p", "/", is_operator=is_operator)
+            commands.clear_policy(make_node().state, "p", "/", is_operator=is_operator)
 
     def test_limits_that_are_not_there_cannot_be_cleared(self) -> None:
         with pytest.raises(Misuse, match="virtual host '/' has no limits"):
-            commands.clear_vhost_limits(make_node(), "/")
+            commands.clear_vhost_limits(make_node().state, "/")
         with pytest.raises(Misuse, match="a user's limit is one of max-connections, max-channels, or all; not 'x'"):
-            commands.clear_user_limits(make_node(), "guest", "x")
+            commands.clear_user_limits(make_node().state, "guest", "x")
 
     def test_limits_are_a_dictionary(self) -> None:
         wrong: Any = [5]
         with pytest.raises(Misuse, match=r"limits must be a dictionary: \[5\]"):
-            commands.set_vhost_limits(make_node(), wrong, "/")
+            commands.set_vhost_limits(make_node().state, wrong, "/")
 
     def test_an_unknown_default_queue_type_is_refused(self) -> None:
         with pytest.raises(Misuse, match="a default queue type is one of classic, quorum, stream, or None; not 'x'"):
-            commands.add_vhost(make_node(), "other", "x")
+            commands.add_vhost(make_node().state, "other", "x")
 
 
 class TestRestart:
     def restarted(self, node: Node) -> Node:
-        node.shut_down(node.now_us)
-        again = make_node(node.journal)
+        node.shut_down(node.state.now_us)
+        again = make_node(node.state.journal)
         again.check()
         return again
 
@@ -219,53 +220,54 @@ class TestRestart:
     def test_policies_and_limits_survive(self, policy_first: bool) -> None:
         node = make_node()
         if not policy_first:
-            node.commit(queue_fact())
-        commands.set_policy(node, policy())
-        commands.set_policy(node, policy(is_operator=True, definition={"expires": 5000}))
-        commands.set_vhost_limits(node, {"max-queues": 7}, "/")
-        commands.set_user_limits(node, "guest", {"max-channels": 5})
+            commit(node.state, queue_fact())
+        commands.set_policy(node.state, policy())
+        commands.set_policy(node.state, policy(is_operator=True, definition={"expires": 5000}))
+        commands.set_vhost_limits(node.state, {"max-queues": 7}, "/")
+        commands.set_user_limits(node.state, "guest", {"max-channels": 5})
         if policy_first:
-            node.commit(queue_fact())
+            commit(node.state, queue_fact())
         for _ in range(5):
-            node.enqueue(node.vhosts["/"].queues["orders"], message(properties=PERSISTENT))
+            orders = node.state.vhosts["/"].queues["orders"]
+            node.state.line.append(Publish(orders, message(properties=PERSISTENT)))
         node.finish_turn()
         node = self.restarted(node)
-        queue = node.vhosts["/"].queues["orders"]
+        queue = node.state.vhosts["/"].queues["orders"]
         assert (queue.policy, queue.operator_policy) == (
             policy(),
             policy(is_operator=True, definition={"expires": 5000}),
         )
         assert len(queue.backlog) == 2
-        assert node.vhosts["/"].limits == VirtualHostLimitsFact("/", {"max-queues": 7})
-        assert node.access.limits("guest") == {"max-channels": 5}
+        assert node.state.vhosts["/"].limits == VirtualHostLimitsFact("/", {"max-queues": 7})
+        assert node.state.access.limits("guest") == {"max-channels": 5}
         node.advance(6 * SECOND_US)
-        assert "orders" not in node.vhosts["/"].queues
+        assert "orders" not in node.state.vhosts["/"].queues
 
     def test_a_queue_that_expires_has_its_whole_time_after_a_restart(self) -> None:
         node = make_node()
-        node.commit(queue_fact(arguments={"x-expires": 5000}))
+        commit(node.state, queue_fact(arguments={"x-expires": 5000}))
         node = self.restarted(node)
         node.advance(4 * SECOND_US)
-        assert "orders" in node.vhosts["/"].queues
+        assert "orders" in node.state.vhosts["/"].queues
         node.advance(6 * SECOND_US)
-        assert "orders" not in node.vhosts["/"].queues
+        assert "orders" not in node.state.vhosts["/"].queues
 
     def test_a_cleared_policy_is_forgotten(self) -> None:
         node = make_node()
-        commands.set_policy(node, policy())
-        commands.clear_policy(node, "p", "/", is_operator=False)
-        assert self.restarted(node).vhosts["/"].policies.all(is_operator=False) == []
+        commands.set_policy(node.state, policy())
+        commands.clear_policy(node.state, "p", "/", is_operator=False)
+        assert self.restarted(node).state.vhosts["/"].policies.all(is_operator=False) == []
 
 
 def test_what_is_said_of_a_virtual_host_can_change() -> None:
     node = make_node()
-    vhost = node.vhosts["/"]
-    node.commit(VirtualHostFact("/", "the shop", ("eu",), "quorum"))
-    assert node.vhosts["/"] is vhost
+    vhost = node.state.vhosts["/"]
+    commit(node.state, VirtualHostFact("/", "the shop", ("eu",), "quorum"))
+    assert node.state.vhosts["/"] is vhost
     assert vhost.fact == VirtualHostFact("/", "the shop", ("eu",), "quorum")
 
 
 def test_nobody_is_limited_without_limits() -> None:
     node = make_node()
-    assert node.access.limits("nobody") == {}
+    assert node.state.access.limits("nobody") == {}
     assert UserFact("ann", "secret", ()).limits == {}

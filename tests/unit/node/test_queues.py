@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.queues.effects import Deliver, Discarded, GiveUp, Unused, WakeAt
-from fakeamqp.node.queues.queue import Queue, Registrations, assert_equivalent_queue, assert_may_use
+from fakeamqp.node.queues.declaring import assert_equivalent_queue, assert_may_use
+from fakeamqp.node.queues.effects import Deliver, Discarded, GiveUp, Replaced, Unused, WakeAt
+from fakeamqp.node.queues.queue import Queue, Registrations
+from fakeamqp.node.queues.quorum import requeue
 from fakeamqp.node.state.timers import Timers
 from fakeamqp.node.words.profile import PROFILES
 from fakeamqp.spec.errors import SoftError
-from tests.unit.node._parts import QUORUM, fill, make_channel, make_consumer, make_queue, message, queue_fact
+from tests.unit.node._parts import QUORUM, checkout, fill, make_channel, make_consumer, make_queue, message, queue_fact
 
 
 def bodies(queue: Queue) -> list[bytes]:
@@ -24,7 +26,7 @@ class TestDelivering:
         queue, channel = make_queue(), make_channel()
         one, two = make_consumer(queue, channel, "one"), make_consumer(queue, channel, "two")
         entries = fill(queue, b"1", b"2", b"3")
-        effects = queue.run(0)
+        effects = checkout(queue, 0)
         assert effects == [Deliver(one, entries[0]), Deliver(two, entries[1]), Deliver(one, entries[2])]
         assert (one.outstanding, two.outstanding, channel.outstanding) == (2, 1, 3)
         assert list(queue.unacked.values()) == entries
@@ -33,15 +35,15 @@ class TestDelivering:
         queue = make_queue()
         consumer = make_consumer(queue, prefetch_count=1)
         first, _ = fill(queue, b"1", b"2")
-        assert queue.run(0) == [Deliver(consumer, first)]
+        assert checkout(queue, 0) == [Deliver(consumer, first)]
         assert bodies(queue) == [b"2"]
-        assert queue.run(0) == []
+        assert checkout(queue, 0) == []
 
     def test_without_acknowledgements_nothing_is_outstanding(self) -> None:
         queue = make_queue()
         consumer = make_consumer(queue, no_ack=True)
         (entry,) = fill(queue, b"1")
-        assert queue.run(0) == [Deliver(consumer, entry)]
+        assert checkout(queue, 0) == [Deliver(consumer, entry)]
         assert (consumer.outstanding, consumer.channel.outstanding) == (0, 0)
 
     def test_what_comes_back_has_its_old_place(self) -> None:
@@ -62,33 +64,32 @@ class TestDelivering:
         assert bodies(queue) == [b"2", b"1", b"3"]
 
     def test_what_is_renewed_is_behind_all_others_with_its_history(self) -> None:
-        queue = make_queue(arguments=QUORUM)
+        queue = make_queue(arguments=QUORUM, version="3.10")
         fill(queue, b"1", b"2")
         entry = queue.take()
-        entry.is_redelivered, entry.deliveries = True, 2
-        queue.drop(entry)
-        new = queue.renewed(entry)
-        queue.admit(new)
+        entry.deliveries = 2
+        (effect,) = requeue(queue, [entry], make_channel(), None, 0)
         assert bodies(queue) == [b"2", b"1"]
-        assert (new.is_redelivered, new.deliveries) == (True, 2)
+        assert isinstance(effect, Replaced)
+        assert (effect.old, effect.new.is_redelivered, effect.new.deliveries) == (entry, True, 3)
 
 
 class TestExpiry:
     def test_a_head_whose_time_is_up_expires(self) -> None:
         queue = make_queue()
         (entry,) = fill(queue, b"1", expires_us=10)
-        assert queue.run(10) == [GiveUp(entry, "expired")]
+        assert checkout(queue, 10) == [GiveUp(entry, "expired")]
 
     def test_a_head_with_time_left_wants_to_be_looked_at_then(self) -> None:
         queue = make_queue()
         fill(queue, b"1", expires_us=10)
-        assert queue.run(9) == [WakeAt(10)]
+        assert checkout(queue, 9) == [WakeAt(10)]
 
     def test_only_the_head_expires(self) -> None:
         queue = make_queue()
         fill(queue, b"lasting")
         fill(queue, b"brief", expires_us=10)
-        assert queue.run(10) == []
+        assert checkout(queue, 10) == []
         assert bodies(queue) == [b"lasting", b"brief"]
 
     def test_an_expired_head_is_not_delivered_and_what_follows_is(self) -> None:
@@ -96,13 +97,13 @@ class TestExpiry:
         consumer = make_consumer(queue)
         (brief,) = fill(queue, b"brief", expires_us=10)
         (lasting,) = fill(queue, b"lasting")
-        assert queue.run(11) == [GiveUp(brief, "expired"), Deliver(consumer, lasting)]
+        assert checkout(queue, 11) == [GiveUp(brief, "expired"), Deliver(consumer, lasting)]
 
     def test_a_head_that_expires_now_still_goes_to_a_consumer_that_is_free(self) -> None:
         queue = make_queue()
         consumer = make_consumer(queue)
         (brief,) = fill(queue, b"brief", expires_us=10)
-        assert queue.run(10) == [Deliver(consumer, brief)]
+        assert checkout(queue, 10) == [Deliver(consumer, brief)]
 
 
 class TestLimits:
@@ -112,14 +113,14 @@ class TestLimits:
     def test_the_oldest_are_dropped(self, limit: dict[str, int]) -> None:
         queue = make_queue(arguments=limit)
         first, second, *_ = fill(queue, b"1", b"2", b"3", b"4")
-        assert queue.run(0) == [GiveUp(first, "maxlen"), GiveUp(second, "maxlen")]
+        assert checkout(queue, 0) == [GiveUp(first, "maxlen"), GiveUp(second, "maxlen")]
         assert bodies(queue) == [b"3", b"4"]
 
     def test_consumers_come_before_the_limit(self) -> None:
         queue = make_queue(arguments={"x-max-length": 1})
         consumer = make_consumer(queue, prefetch_count=1)
         first, second, _ = fill(queue, b"1", b"2", b"3")
-        assert queue.run(0) == [Deliver(consumer, first), GiveUp(second, "maxlen")]
+        assert checkout(queue, 0) == [Deliver(consumer, first), GiveUp(second, "maxlen")]
 
     @pytest.mark.parametrize("queue_type", ["classic", "quorum"])
     def test_the_limit_comes_before_consumers_where_something_came_back_to_a_classic_queue(
@@ -127,31 +128,32 @@ class TestLimits:
     ) -> None:
         queue = make_queue(arguments={"x-queue-type": queue_type, "x-max-length": 1})
         first, second = fill(queue, b"1", b"2")
-        queue.put_back(queue.take())
+        taken = queue.take()
         consumer = make_consumer(queue, prefetch_count=1)
-        if queue.is_quorum:
-            assert queue.run(0) == [Deliver(consumer, first)]
+        effects = queue.type.take_back(queue, [taken], 0)
+        if queue_type == "quorum":
+            assert effects == [Deliver(consumer, first)]
         else:
-            assert queue.run(0) == [GiveUp(first, "maxlen"), Deliver(consumer, second)]
+            assert effects == [GiveUp(first, "maxlen"), Deliver(consumer, second)]
 
     def test_what_expired_behind_what_is_dropped_expires(self) -> None:
         queue = make_queue(arguments={"x-max-length": 2})
         (first,) = fill(queue, b"1")
         (brief,) = fill(queue, b"2", expires_us=10)
         fill(queue, b"3")
-        assert queue.run(20) == [GiveUp(first, "maxlen"), GiveUp(brief, "expired")]
+        assert checkout(queue, 20) == [GiveUp(first, "maxlen"), GiveUp(brief, "expired")]
 
     def test_what_is_too_much_is_so_even_if_it_has_expired(self) -> None:
         queue = make_queue(arguments={"x-max-length": 0})
         (entry,) = fill(queue, b"1", expires_us=10)
-        assert queue.run(10) == [GiveUp(entry, "maxlen")]
+        assert checkout(queue, 10) == [GiveUp(entry, "maxlen")]
 
     def test_a_classic_queue_refuses_what_would_be_too_much(self) -> None:
         queue = make_queue(arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
-        assert not queue.refuses(message(), None)
+        assert not queue.type.refuses(queue, message())
         fill(queue, b"1")
-        assert queue.refuses(message(), None)
-        assert queue.run(0) == []
+        assert queue.type.refuses(queue, message())
+        assert checkout(queue, 0) == []
 
     @pytest.mark.parametrize("arguments", [{"x-overflow": "reject-publish"}, {"x-max-length": 0}])
     def test_without_a_limit_or_without_refusals_nothing_is_refused(self, arguments: dict[str, Any]) -> None:
@@ -163,10 +165,10 @@ class TestLimits:
         publisher: Registrations = {}
 
         def is_taken(registrations: Registrations | None) -> bool:
-            if queue.refuses(message(b"1"), registrations):
+            if queue.type.stops(queue, message(b"1"), registrations):
                 return False
             fill(queue, b"1")
-            queue.run(0)
+            checkout(queue, 0)
             return True
 
         assert [is_taken(publisher) for _ in range(7)] == [True] * 6 + [False]
@@ -174,25 +176,25 @@ class TestLimits:
         assert not is_taken({})  # who comes new to a queue that is too long
         for _ in range(2):
             queue.take()
-        queue.run(0)
+        checkout(queue, 0)
         newcomer: Registrations = {}
         assert not is_taken(publisher)
         assert is_taken(newcomer)
         assert not is_taken(newcomer)
         for _ in range(2):
             queue.take()
-        queue.run(0)
+        checkout(queue, 0)
         assert is_taken(publisher)
         assert is_taken(newcomer)
 
     def test_what_waits_to_be_dead_lettered_counts(self) -> None:
         queue = make_queue(arguments={**QUORUM, "x-max-length": 1, "x-overflow": "reject-publish"})
         fill(queue, b"1")
-        discarded = Discarded(queue.take(), "rejected", [])
+        discarded = Discarded(queue.take(), "rejected")
         queue.discard(discarded)
         assert queue.is_over(1)
         assert (len(queue.discarded), queue.discarded_bytes) == (1, 1)
-        assert queue.take_discarded() == [discarded]
+        queue.forget_discarded(discarded)
         assert (len(queue.discarded), queue.discarded_bytes) == (0, 0)
         assert not queue.is_over(1)
 
@@ -200,22 +202,16 @@ class TestLimits:
 class TestUnused:
     def test_an_auto_delete_queue_is_unused_when_its_last_consumer_has_gone(self) -> None:
         queue = make_queue(auto_delete=True)
-        assert queue.run(0) == []
+        assert checkout(queue, 0) == []
         consumer = make_consumer(queue)
-        assert queue.run(0) == []
+        assert checkout(queue, 0) == []
         queue.consumers.remove(consumer)
-        assert queue.run(0) == [Unused()]
+        assert checkout(queue, 0) == [Unused()]
 
     def test_another_queue_is_never_unused(self) -> None:
         queue = make_queue()
         queue.consumers.remove(make_consumer(queue))
-        assert queue.run(0) == []
-
-    def test_a_deleted_queue_is_not_deleted_again(self) -> None:
-        queue = make_queue(auto_delete=True)
-        queue.consumers.remove(make_consumer(queue))
-        queue.close()
-        assert queue.run(0) == []
+        assert checkout(queue, 0) == []
 
 
 class TestClosing:

@@ -8,10 +8,9 @@ import pytest
 
 from fakeamqp.node.queues.effects import Deliver, Forget
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.channel import Channel
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry
+from fakeamqp.node.state.connection import Channel
 from fakeamqp.spec.properties import BasicProperties
-from tests.unit.node._parts import SECOND_US, fill, make_channel, make_consumer, make_queue, message
+from tests.unit.node._parts import SECOND_US, checkout, fill, make_channel, make_consumer, make_queue, message
 
 STREAM = {"x-queue-type": "stream"}
 
@@ -21,15 +20,13 @@ def make_stream(**arguments: Any) -> Queue:
 
 
 def append(stream: Queue, *bodies: bytes, **headers: Any) -> None:
-    assert stream.log is not None
     for body in bodies:
-        new = message(body, BasicProperties(headers=headers))
-        stream.admit(Entry(stream, stream.log.next_offset(), new, NO_EXPIRY_US))
+        stream.type.enqueue(stream, message(body, BasicProperties(headers=headers)), 0)
 
 
 def run(stream: Queue, now_us: int = 0) -> list[tuple[str, bytes]]:
     """Who gets what when the stream runs."""
-    effects = stream.run(now_us)
+    effects = checkout(stream, now_us)
     stream.check()
     return [(each.consumer.tag, each.entry.message.body) for each in effects if isinstance(each, Deliver)]
 
@@ -104,7 +101,7 @@ def test_a_delivery_is_an_entry_of_its_own_with_its_offset() -> None:
     stream = make_stream()
     append(stream, b"1", z=1, a=2)
     attach(stream, "a")
-    (effect,) = stream.run(0)
+    (effect,) = checkout(stream, 0)
     assert isinstance(effect, Deliver)
     (kept,) = stream.backlog
     assert effect.entry is not kept
@@ -124,7 +121,7 @@ def test_segments_are_forgotten_whoever_has_not_read_them() -> None:
     stream = make_stream(**{"x-max-length-bytes": 0, "x-stream-max-segment-size-bytes": 0})
     append(stream, b"1", b"2", b"3")
     attach(stream, "a", limit=1)
-    effects = stream.run(0)
+    effects = checkout(stream, 0)
     assert [each.entry.message.body for each in effects if isinstance(each, Forget)] == [b"1", b"2"]
     assert [each.entry.message.body for each in effects if isinstance(each, Deliver)] == [b"3"]
     stream.check()
@@ -135,4 +132,4 @@ def test_a_stream_counts_nothing() -> None:
     stream, queue = make_stream(), make_queue()
     append(stream, b"1")
     fill(queue, b"1")
-    assert (stream.counted(), queue.counted()) == (0, 1)
+    assert (stream.type.count_messages(stream), queue.type.count_messages(queue)) == (0, 1)

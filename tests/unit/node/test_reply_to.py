@@ -11,4 +11,4 @@ def test_who_does_not_want_an_answer_gets_none() -> None:
     session.send(BasicConsume("amq.rabbitmq.reply-to", "replies", no_ack=True, nowait=True), 0)
     session.send(QueueDeclare("amq.rabbitmq.reply-to", nowait=True), 0)
     assert session.received() == []
-    assert len(session.node.reply_channels) == 1
+    assert len(session.node.state.reply_channels) == 1

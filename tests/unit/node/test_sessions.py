@@ -78,7 +78,7 @@ class TestHandshake:
     )
     def test_the_stream_ends_where_nobody_logs_in(self, node: Node, start_ok: ConnectionStartOk) -> None:
         assert say(node, node.connect(0), start_ok) == [EndOfStream()]
-        assert node.connections == {}
+        assert node.state.connections == {}
 
     def test_old_versions_do_not_know_anonymous_clients(self) -> None:
         anonymous = ConnectionStartOk(mechanism="ANONYMOUS")
@@ -157,7 +157,7 @@ class TestTheEnd:
         session.send(QueueDeclare("orders"), 0)
         session.send(ChannelOpen(), 0, channel_number=2)
         assert session.received() == []
-        assert not node.vhosts["/"].queues
+        assert not node.state.vhosts["/"].queues
         session.send(ConnectionClose(), 0, channel_number=0)  # it has crossed
         assert session.received() == [ConnectionCloseOk()]
         session.send(ConnectionCloseOk(), 0, channel_number=0)

@@ -10,7 +10,7 @@ import pytest
 import fakeamqp
 from fakeamqp.node.operator import commands
 from fakeamqp.node.queues.readers import filter_of
-from fakeamqp.node.queues.streams import stored
+from fakeamqp.node.queues.stream import stored
 from fakeamqp.node.words.facts import PolicyFact
 from fakeamqp.node.words.profile import profile_of
 from fakeamqp.spec.methods import (
@@ -105,9 +105,9 @@ def test_a_node_reconfigures_a_stream() -> None:
     session.call(QueueDeclare("log", durable=True, arguments=arguments), 0)
     for body in (b"1", b"2", b"3"):
         session.send(BasicPublish("", "log", body=body), 0)
-    queue = session.node.vhosts["/"].queues["log"]
+    queue = session.node.state.vhosts["/"].queues["log"]
     assert len(queue.backlog) == 3
-    commands.set_policy(session.node, PolicyFact("/", "short", ".*", {"max-length-bytes": 0}, 0, "all"))
+    commands.set_policy(session.node.state, PolicyFact("/", "short", ".*", {"max-length-bytes": 0}, 0, "all"))
     session.node.finish_turn()
     assert [each.message.body for each in queue.backlog] == [b"3"]
     session.node.check()

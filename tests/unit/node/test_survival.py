@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.metadata.commit import commit
 from fakeamqp.node.metadata.survival import is_redelivered_after_restart, survives, survives_entry
 from fakeamqp.node.node import Node
-from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.queues.types import make_queue
 from fakeamqp.node.state.journal import QueueStore
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import (
@@ -35,8 +36,8 @@ def node() -> Node:
     node = make_node()
     for durable in (True, False):
         name = "durable" if durable else "transient"
-        node.commit(queue_fact(name, durable=durable))
-        node.commit(exchange_fact(name, durable=durable))
+        commit(node.state, queue_fact(name, durable=durable))
+        commit(node.state, exchange_fact(name, durable=durable))
     return node
 
 
@@ -57,7 +58,7 @@ def node() -> Node:
     ],
 )
 def test_facts(node: Node, fact: Fact, expected: bool) -> None:
-    assert survives(node, fact) is expected
+    assert survives(node.state.vhosts, fact) is expected
 
 
 @pytest.mark.parametrize("kind", ["queue", "exchange"])
@@ -65,7 +66,7 @@ def test_facts(node: Node, fact: Fact, expected: bool) -> None:
 @pytest.mark.parametrize("destination", ["durable", "transient"])
 def test_a_binding_survives_with_both_its_ends(node: Node, kind: str, source: str, destination: str) -> None:
     fact = BindingFact("/", Binding(source, Destination(kind, destination), "", {}))
-    assert survives(node, fact) is (source == destination == "durable")
+    assert survives(node.state.vhosts, fact) is (source == destination == "durable")
 
 
 @pytest.mark.parametrize(
@@ -80,12 +81,13 @@ def test_a_binding_survives_with_both_its_ends(node: Node, kind: str, source: st
     ids=["persistent", "transient", "no delivery mode", "transient queue", "quorum queue"],
 )
 def test_messages(arguments: dict[str, Any], is_kept: bool, properties: BasicProperties, expected: bool) -> None:
-    queue = Queue(queue_fact(arguments=arguments), QueueStore(("/", "orders")) if is_kept else None, PROFILES["4.0"])
-    assert survives_entry(queue.enqueue(message(b"", properties), 0)) is expected
+    store = QueueStore(("/", "orders")) if is_kept else None
+    queue = make_queue(queue_fact(arguments=arguments), store, PROFILES["4.0"])
+    assert survives_entry(queue, message(b"", properties)) is expected
 
 
 @pytest.mark.parametrize(
-    ("is_quorum", "was_shut_down", "was_delivered", "expected"),
+    ("remembers_deliveries", "was_shut_down", "was_delivered", "expected"),
     [
         (False, True, False, False),
         (False, True, True, True),
@@ -97,7 +99,9 @@ def test_messages(arguments: dict[str, Any], is_kept: bool, properties: BasicPro
     ],
 )
 def test_only_a_killed_classic_queue_has_forgotten_what_was_delivered(
-    is_quorum: bool, was_shut_down: bool, was_delivered: bool, expected: bool
+    remembers_deliveries: bool, was_shut_down: bool, was_delivered: bool, expected: bool
 ) -> None:
-    says = is_redelivered_after_restart(was_delivered=was_delivered, is_quorum=is_quorum, was_shut_down=was_shut_down)
+    says = is_redelivered_after_restart(
+        was_delivered=was_delivered, remembers_deliveries=remembers_deliveries, was_shut_down=was_shut_down
+    )
     assert says is expected

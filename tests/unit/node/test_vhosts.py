@@ -167,8 +167,3 @@ class TestBindings:
         vhost.remove_queue("one")
         with pytest.raises(AssertionError, match="queue 'one'"):
             vhost.check()
-
-    def test_a_queue_with_work_left_is_noticed(self, vhost: VirtualHost) -> None:
-        vhost.queue("one").is_dirty = True
-        with pytest.raises(AssertionError):
-            vhost.check()

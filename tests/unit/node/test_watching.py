@@ -30,7 +30,7 @@ from fakeamqp.node.observers.watching import (
 )
 from fakeamqp.node.operator import commands
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.channel import Channel
+from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.journal import Journal
 from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.profile import profile_of
@@ -71,9 +71,9 @@ class Watched:
             choose=lambda stream, count: 0,
             watch=self._watch,
         )
-        commands.add_vhost(node, "/")
-        commands.add_user(node, "guest", "guest", ())
-        commands.set_permissions(node, "guest", ".*", ".*", ".*", "/")
+        commands.add_vhost(node.state, "/")
+        commands.add_user(node.state, "guest", "guest", ())
+        commands.set_permissions(node.state, "guest", ".*", ".*", ".*", "/")
         self.node = node
         self.session = Session(node)
 
@@ -146,7 +146,7 @@ def test_a_dead_letter_is_refused_by_a_full_queue(watched: Watched) -> None:
     watched.send(QueueDeclare("orders", arguments={"x-max-length": 0, **TO_DEAD}))
     assert watched.after(BasicPublish("", "orders", body=b"one"))[1:] == [
         (MAXLEN, b"one", ["orders"]),
-        (DEAD_LETTERED, b"one", []),
+        (DEAD_LETTERED, b"one", ["dead"]),
         (REFUSED, b"one", ["dead"]),
     ]
 
@@ -226,7 +226,7 @@ def test_a_delayed_message_is_set_aside_and_routed_later(watched: Watched) -> No
 
 def test_a_direct_reply_is_told_of(watched: Watched) -> None:
     watched.send(BasicConsume("amq.rabbitmq.reply-to", no_ack=True))
-    (address,) = watched.node.reply_channels
+    (address,) = watched.node.state.reply_channels
     assert watched.after(BasicPublish("", address, body=b"one"))[0] == (REPLIED, b"one", [])
 
 
@@ -238,7 +238,7 @@ def test_where_nobody_watches_the_same_happens() -> None:
     session.send(BasicPublish("", "orders", body=b"one"), 0)
     assert isinstance(session.received()[-1], BasicNack)
     session.send(BasicConsume("amq.rabbitmq.reply-to", "replies", no_ack=True), 0)
-    (address,) = session.node.reply_channels
+    (address,) = session.node.state.reply_channels
     session.received()
     session.send(BasicPublish("", address, body=b"two"), 0)
     assert [method.body for method in session.received() if isinstance(method, BasicDeliver)] == [b"two"]
@@ -247,7 +247,7 @@ def test_where_nobody_watches_the_same_happens() -> None:
 def test_what_the_node_closes_is_told_with_the_reason() -> None:
     closed: list[tuple[int, int, int, str]] = []
     watched = Watched()
-    watched.node.watch_closing = lambda *told: closed.append(told)
+    watched.node.state.watch_closing = lambda *told: closed.append(told)
     watched.send(BasicPublish("nowhere", "key", body=b"order"), now_us=5)
     watched.session.send(BasicPublish("", "key", body=b"order"), 6, channel_number=7)
     assert closed == [
@@ -259,7 +259,7 @@ def test_what_the_node_closes_is_told_with_the_reason() -> None:
 def test_so_are_missed_heartbeats() -> None:
     closed: list[tuple[int, int, int, str]] = []
     watched = Watched()
-    watched.node.watch_closing = lambda *told: closed.append(told)
+    watched.node.state.watch_closing = lambda *told: closed.append(told)
     Session(watched.node, heartbeat=30)
     watched.node.advance(200_000_000)
     assert closed == [(75_000_000, 2, 0, "missed heartbeats from client, timeout: 30s")]

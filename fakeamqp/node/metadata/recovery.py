@@ -1,0 +1,57 @@
+"""How a node comes back from its journal."""
+
+from __future__ import annotations
+
+from fakeamqp.node.messages.dead_letter import retry_dead_letters
+from fakeamqp.node.messages.late_delivery import recover_delayed
+from fakeamqp.node.metadata.apply import APPLY
+from fakeamqp.node.metadata.lease import renew_lease
+from fakeamqp.node.metadata.survival import is_redelivered_after_restart
+from fakeamqp.node.queues.effects import Discarded
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.state.commands import TimePasses
+from fakeamqp.node.state.journal import QueueStore
+from fakeamqp.node.state.message import Entry
+from fakeamqp.node.state.node_state import NodeState
+
+
+def recover(state: NodeState) -> None:
+    """Build a node's memory from its journal."""
+    journal = state.journal
+    for fact in journal.facts.values():
+        APPLY[type(fact)](state, fact)
+    for vhost in state.vhosts.values():
+        for exchange in vhost.exchanges.values():
+            exchange.index.recover()
+    recover_delayed(state)
+    queues = [state.vhosts[vhost_name].queues[name] for vhost_name, name in journal.stores]
+    for queue, store in zip(queues, journal.stores.values(), strict=True):
+        _recover_messages(queue, store, journal.was_shut_down)
+        queue.type.has_recovered(queue)
+        renew_lease(state, queue)
+        state.line.append(TimePasses(queue))
+    for queue in queues:
+        retry_dead_letters(state, queue)
+    journal.was_shut_down = False
+
+
+def _recover_messages(queue: Queue, store: QueueStore, was_shut_down: bool) -> None:
+    for position in sorted(store.entries):
+        entry = Entry(position, *store.entries[position])
+        entry.survives = True
+        entry.deliveries = store.deliveries.get(position, 0)
+        entry.is_redelivered = is_redelivered_after_restart(
+            was_delivered=position in store.deliveries,
+            remembers_deliveries=queue.type.remembers_deliveries,
+            was_shut_down=was_shut_down,
+        )
+        if entry.is_redelivered:
+            # What a crash made of it outlasts the next shutdown (rabbit_queue_index.erl, recover_message).
+            store.deliveries.setdefault(position, 0)
+        queue.next_position = position + 1
+        if position in store.discarded:
+            reason = store.discarded[position]
+            failures = entry.failures + (reason == "rejected")
+            queue.discard(Discarded(entry, reason, failures))
+        else:
+            queue.admit(entry)

@@ -1,0 +1,212 @@
+"""Classic queues. Source: rabbit_amqqueue_process.erl; the rules have observed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fakeamqp.node.queues.backlog import Backlog, Line, PriorityBacklog
+from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
+from fakeamqp.node.queues.effects import Effect, Fetched, GiveUp, Unused
+from fakeamqp.node.queues.queue import Queue, QueueType
+from fakeamqp.node.queues.queue_arguments import QueueArguments
+from fakeamqp.node.queues.round_robin import RoundRobin
+from fakeamqp.node.queues.serving import (
+    accept,
+    drop_heads,
+    expiry_us,
+    must_look_after_get,
+    nothing_recovered,
+    publish_freely,
+    serve,
+    wake_for,
+)
+from fakeamqp.node.queues.single_active import SingleActive
+from fakeamqp.node.state.message import Entry, Message
+from fakeamqp.node.words.names import queue_named
+from fakeamqp.node.words.profile import Profile
+from fakeamqp.spec.errors import access_refused, precondition_failed
+from fakeamqp.spec.properties import BasicProperties
+
+
+def make_backlog(settings: QueueArguments, profile: Profile) -> Backlog:
+    """One line, or one for each priority."""
+    if settings.max_priority is None:
+        return Line()
+    return PriorityBacklog(settings.max_priority or int(profile.zero_priorities_are_one))
+
+
+def make_consumers(settings: QueueArguments, profile: Profile, backlog: Backlog) -> Consumers:
+    """Round robin, or a single active one."""
+    return SingleActive(by_priority=True) if settings.single_active_consumer else RoundRobin()
+
+
+def enqueue(queue: Queue, message: Message, now_us: int) -> Entry:
+    """A message goes behind all others of its priority."""
+    entry = queue.new_entry(message, expiry_us(queue, message, now_us))
+    queue.admit(entry)
+    return entry
+
+
+def checkout(queue: Queue, now_us: int) -> list[Effect]:
+    """Expire heads, serve consumers and drop what is too much, until there is nothing left to do."""
+    if queue.fact.auto_delete and queue.had_consumer and not queue.consumers:
+        return [Unused()]  # what its last consumer has held goes with it, and is not dead-lettered (observed)
+    effects: list[Effect] = []
+    head = serve(queue, now_us, charge, effects)
+    if queue.is_limited:
+        while dropped := drop_heads(queue):
+            effects += dropped
+            head = serve(queue, now_us, charge, effects)
+    wake_for(queue, head, effects)
+    return effects
+
+
+def charge(queue: Queue, consumer: Consumer) -> None:
+    """A delivery counts until it is acknowledged."""
+    if not consumer.no_ack:
+        consumer.outstanding += 1
+        consumer.channel.outstanding += 1
+
+
+def acknowledge(
+    queue: Queue, entries: list[Entry], channel: Receiver, consumer: Consumer | None, now_us: int
+) -> list[Effect]:
+    """Entries are gone, and leave room."""
+    free(consumer, len(entries))
+    for entry in entries:
+        queue.drop(entry)
+    return checkout(queue, now_us) if queue.consumers.unpark(channel) or queue.is_limited else []
+
+
+def reject(
+    queue: Queue, entries: list[Entry], channel: Receiver, consumer: Consumer | None, now_us: int
+) -> list[Effect]:
+    """Entries are gone, and leave room; they may have dead letters."""
+    rejected = [GiveUp(entry, "rejected") for entry in entries]
+    return [*rejected, *acknowledge(queue, entries, channel, consumer, now_us)]
+
+
+def requeue(
+    queue: Queue, entries: list[Entry], channel: Receiver, consumer: Consumer | None, now_us: int
+) -> list[Effect]:
+    """Entries return to their old places."""
+    free(consumer, len(entries))
+    queue.consumers.unpark(channel)
+    return take_back(queue, entries, now_us)
+
+
+def take_back(queue: Queue, entries: list[Entry], now_us: int) -> list[Effect]:
+    """Entries return to their old places.
+
+    The queue looks at its length before it serves what came back, and at what expired after that
+    (rabbit_amqqueue_process.erl, requeue_and_run; observed).
+    """
+    for entry in entries:
+        entry.is_redelivered = True
+        queue.put_back(entry)
+    if queue.fact.auto_delete and queue.had_consumer and not queue.consumers:
+        return [Unused()]
+    return [*drop_heads(queue), *checkout(queue, now_us)]
+
+
+def free(consumer: Consumer | None, count: int) -> None:
+    """So many deliveries of a consumer no longer count."""
+    if consumer is not None:
+        consumer.outstanding -= count
+
+
+def get(queue: Queue, no_ack: bool, now_us: int) -> Fetched:
+    """The head; what has expired behind it is not counted (observed)."""
+    entry = queue.take()
+    effects = checkout(queue, now_us) if must_look_after_get(queue) else []
+    return Fetched(entry, len(queue.backlog), effects)
+
+
+def add_consumer(queue: Queue, consumer: Consumer, unsettled: int) -> None:
+    """Somebody new consumes."""
+    queue.consumers.add(consumer)
+    if consumer.exclusive:
+        queue.exclusive_consumer = consumer
+
+
+def configure(queue: Queue, settings: QueueArguments, now_us: int) -> list[Effect]:
+    """Policies have changed: it becomes shorter before it looks at what they say of overflow (observed)."""
+    effects: list[Effect] = []
+    if queue.backlog and settings.overflow != queue.settings.overflow:
+        queue.configure(settings.replace(overflow=queue.settings.overflow))
+        effects += checkout(queue, now_us)
+    queue.configure(settings)
+    return effects + (checkout(queue, now_us) if queue.backlog else [])
+
+
+def refuses(queue: Queue, message: Message) -> bool:
+    """Whether a message that arrives would make the queue too long (x-overflow: reject-publish)."""
+    return queue.is_over(1, len(message.body))
+
+
+def check_consumer(queue: Queue, no_ack: bool, exclusive: bool, prefetch_count: int, global_prefetch: int) -> None:
+    """Raise 403 where somebody consumes alone, or would like to and cannot."""
+    is_taken = queue.exclusive_consumer is not None or (exclusive and len(queue.consumers) > 0)
+    if is_taken or (exclusive and queue.settings.single_active_consumer):
+        raise access_refused(f"{queue_named(queue.name, queue.fact.vhost)} in exclusive use")
+
+
+def check_delete(queue: Queue, if_unused: bool, if_empty: bool) -> None:
+    """Raise 406 where a condition does not hold."""
+    where = queue_named(queue.name, queue.fact.vhost)
+    if if_empty and len(queue.backlog):
+        raise precondition_failed(f"{where} not empty")
+    if if_unused and len(queue.consumers):
+        raise precondition_failed(f"{where} in use")
+
+
+def count_consumers(queue: Queue, holders: Iterable[tuple[Receiver, str | None]]) -> int:
+    """Its consumers."""
+    return len(queue.consumers)
+
+
+def properties(queue: Queue, entry: Entry) -> BasicProperties:
+    """A message's properties as they were published."""
+    return entry.message.properties
+
+
+CLASSIC = QueueType(
+    name="classic",
+    make_backlog=make_backlog,
+    make_consumers=make_consumers,
+    enqueue=enqueue,
+    checkout=checkout,
+    acknowledge=acknowledge,
+    reject=reject,
+    requeue=requeue,
+    take_back=take_back,
+    get=get,
+    add_consumer=add_consumer,
+    configure=configure,
+    stops=publish_freely,
+    refuses=refuses,
+    has_recovered=nothing_recovered,
+    check_consumer=check_consumer,
+    check_get=accept,
+    check_purge=accept,
+    check_delete=check_delete,
+    check_return=accept,
+    check_recover=accept,
+    check_headers=lambda headers, profile: None,
+    count_messages=lambda queue: len(queue.backlog),
+    count_consumers=count_consumers,
+    delivered_properties=properties,
+    fetched_properties=properties,
+    takes_dead_letters=lambda at_least_once, profile: True,
+    policy_wins=lambda setting, profile: False,
+    limits_no_ack=False,
+    heeds_global_prefetch=True,
+    carries_failures=False,
+    keeps_transient=False,
+    remembers_deliveries=False,
+    is_applied_late=False,
+    forgives_deletion=False,
+    stops_publishers=False,
+    is_log=False,
+    keeps_places=True,
+)

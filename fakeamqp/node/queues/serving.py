@@ -1,0 +1,82 @@
+"""What classic and quorum queues do alike with their ready entries: serve consumers, expire, drop heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from fakeamqp.node.queues.consumer import Consumer
+from fakeamqp.node.queues.effects import Deliver, Effect, GiveUp, WakeAt
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
+
+Charge: TypeAlias = Callable[[Queue, Consumer], None]
+"""`charge(queue, consumer)`: count a delivery against the prefetch limits."""
+
+
+def expiry_us(queue: Queue, message: Message, now_us: int) -> int:
+    """When a message that comes now expires: the shorter of its own and the queue's time to live begins."""
+    expires_us = NO_EXPIRY_US
+    if queue.ttl_us is not None:
+        expires_us = now_us + queue.ttl_us
+    if message.properties.expiration is not None:
+        expires_us = min(expires_us, now_us + int(message.properties.expiration) * 1000)
+    return expires_us
+
+
+def serve(queue: Queue, now_us: int, charge: Charge, effects: list[Effect]) -> Entry | None:
+    """Expire heads and hand out what consumers can take; the head that is left."""
+    backlog = queue.backlog
+    while (head := backlog.head()) is not None:
+        # What expires as it arrives may still go to a consumer that is free: expiration 0 means just that.
+        is_expired = head.expires_us <= now_us and head is not backlog.overtaker
+        is_lost = is_expired and (head.is_redelivered or head.expires_us < now_us)
+        consumer = None if is_lost else queue.consumers.next()
+        if consumer is None:
+            if not is_expired or queue.is_too_long():
+                break
+            effects.append(give_up_head(queue, "expired"))
+            continue
+        entry = queue.take()
+        charge(queue, consumer)
+        effects.append(Deliver(consumer, entry))
+    return head
+
+
+def give_up_head(queue: Queue, reason: str) -> GiveUp:
+    """The head dies."""
+    entry = queue.take_out()
+    return GiveUp(entry, reason, entry.failures)
+
+
+def drop_heads(queue: Queue) -> list[GiveUp]:
+    """Give up what is too much."""
+    dropped: list[GiveUp] = []
+    while queue.is_too_long():
+        dropped.append(give_up_head(queue, "maxlen"))
+    return dropped
+
+
+def wake_for(queue: Queue, head: Entry | None, effects: list[Effect]) -> None:
+    """See to it that the queue runs again as its head expires."""
+    if head is not None and head.expires_us != NO_EXPIRY_US and head is not queue.backlog.overtaker:
+        effects.append(WakeAt(head.expires_us))
+
+
+def must_look_after_get(queue: Queue) -> bool:
+    """Whether a head that basic.get has taken may have left something to do."""
+    head = queue.backlog.head()
+    return queue.is_limited or (head is not None and head.expires_us != NO_EXPIRY_US)
+
+
+def accept(queue: Queue) -> None:
+    """Nothing to refuse."""
+
+
+def publish_freely(queue: Queue, message: Message, registrations: object) -> bool:
+    """No publisher is ever told to stop."""
+    return False
+
+
+def nothing_recovered(queue: Queue) -> None:
+    """Nothing more to do once all is back from the disk."""

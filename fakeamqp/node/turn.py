@@ -1,0 +1,276 @@
+"""A turn: queues carry out the commands that were sent to them, one after the other, until none is left.
+
+Each command ends in its queue's own checkout: what can be delivered is delivered, before the next command is taken.
+What a queue wants done elsewhere are effects; those that address another queue are commands at the end of the line.
+Source: rabbit_amqqueue_process.erl and rabbit_fifo.erl, where a queue is a process that finishes one message before it
+takes the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from fakeamqp.node.messages.dead_letter import dead_letter, finish_dead_letters, give_up
+from fakeamqp.node.metadata.lease import renew_lease
+from fakeamqp.node.metadata.lifecycle import delete_queue
+from fakeamqp.node.metadata.survival import survives_entry
+from fakeamqp.node.observers.event_exchange import INTERNAL
+from fakeamqp.node.observers.watching import ACKED, FORGOTTEN, PURGED, REFUSED, REQUEUED
+from fakeamqp.node.queues.effects import (
+    Deliver,
+    Effect,
+    Forget,
+    GiveUp,
+    Replaced,
+    SettledAtOnce,
+    Unused,
+    WakeAt,
+)
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.sessions.confirms import finish_commits, release
+from fakeamqp.node.sessions.delivering import deliver, hand_out
+from fakeamqp.node.state import commands
+from fakeamqp.node.state.commands import Command
+from fakeamqp.node.state.connection import ACKNOWLEDGED
+from fakeamqp.node.state.connection import REQUEUED as GOES_BACK
+from fakeamqp.node.state.message import NO_EXPIRY_US, Entry
+from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.spec.methods import BasicGetEmpty, BasicGetOk, QueuePurgeOk
+
+
+def run(state: NodeState) -> None:
+    """Carry out every command, and what follows from them."""
+    line = state.line
+    while line:
+        command = line.popleft()
+        if not command.queue.is_deleted:
+            CARRY_OUT[type(command)](state, command.queue, command)
+
+
+def settle(state: NodeState) -> bool:
+    """Answer what may be answered now; whether that gave queues something to do."""
+    if state.commits:
+        finish_commits(state)
+    if state.awaiting:
+        release(state)
+    if state.dead_letters:
+        finish_dead_letters(state)
+    return bool(state.line)
+
+
+def _checkout(state: NodeState, queue: Queue) -> None:
+    _bring_about(state, queue, queue.type.checkout(queue, state.now_us))
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+def _publish(state: NodeState, queue: Queue, command: commands.Publish) -> None:
+    message, receipt = command.message, command.receipt
+    if queue.may_refuse and queue.type.refuses(queue, message):
+        _refuse(state, queue, command)
+        return
+    entry = queue.type.enqueue(queue, message, state.now_us)
+    _keep(state, queue, entry)
+    if receipt is not None:
+        receipt.taken(queue.name, state.journal.appended if entry.survives else 0)
+    if queue.had_consumer or queue.is_limited or entry.expires_us != NO_EXPIRY_US:
+        _checkout(state, queue)
+
+
+def _refuse(state: NodeState, queue: Queue, command: commands.Publish) -> None:
+    if command.receipt is not None:
+        command.receipt.refused()
+    if state.watch is not None:
+        state.watch(state.now_us, REFUSED, command.message, (queue,), command.publisher)
+    if queue.settings.overflow == "reject-publish-dlx":
+        dead_letter(state, queue, command.message, "maxlen")
+
+
+def _keep(state: NodeState, queue: Queue, entry: Entry) -> None:
+    """A new entry is in the journal, if it survives."""
+    if survives_entry(queue, entry.message):
+        assert queue.store is not None
+        entry.survives = True
+        state.journal.add_entry(queue.store, entry)
+
+
+def _settle(state: NodeState, queue: Queue, command: commands.Settle) -> None:
+    channel, consumer, outcome = command.channel, command.consumer, command.outcome
+    entries = [each.entry for each in command.deliveries]
+    if outcome is ACKNOWLEDGED:
+        if state.watch is not None:
+            for each in command.deliveries:
+                details = {"delivery_tag": each.delivery_tag}
+                state.watch(state.now_us, ACKED, each.entry.message, (queue,), channel, details)
+        effects = queue.type.acknowledge(queue, entries, channel, consumer, state.now_us)
+        for entry in entries:
+            state.retract_entry(queue, entry)
+    elif outcome is GOES_BACK:
+        _tell_of_return(state, queue, entries)
+        effects = queue.type.requeue(queue, entries, channel, consumer, state.now_us)
+    else:
+        effects = queue.type.reject(queue, entries, channel, consumer, state.now_us)
+    _bring_about(state, queue, effects)
+
+
+def _tell_of_return(state: NodeState, queue: Queue, entries: list[Entry]) -> None:
+    if not queue.type.is_log:
+        state.tell_leaving(REQUEUED, queue, entries)
+
+
+def _settle_at_once(state: NodeState, queue: Queue, command: commands.SettleAtOnce) -> None:
+    consumer = command.consumer
+    consumer.outstanding = 0
+    _bring_about(state, queue, queue.type.acknowledge(queue, [], consumer.channel, consumer, state.now_us))
+
+
+def _return(state: NodeState, queue: Queue, command: commands.Return) -> None:
+    for consumer in command.consumers:
+        queue.remove_consumer(consumer)
+    entries = [each.entry for each in command.deliveries]
+    _tell_of_return(state, queue, entries)
+    if entries:
+        _bring_about(state, queue, queue.type.take_back(queue, entries, state.now_us))
+    else:
+        _checkout(state, queue)
+
+
+def _get(state: NodeState, queue: Queue, command: commands.Get) -> None:
+    channel = command.channel
+    if not queue.backlog:
+        channel.send(BasicGetEmpty())
+        return
+    fetched = queue.type.get(queue, command.no_ack, state.now_us)
+    entry = fetched.entry
+    message = entry.message
+    redelivered = entry.is_redelivered
+    tag = hand_out(state, queue, entry, channel, None, no_ack=command.no_ack)
+    channel.send(
+        BasicGetOk(
+            tag,
+            redelivered,
+            message.exchange,
+            message.routing_key,
+            fetched.ready,
+            queue.type.fetched_properties(queue, entry),
+            message.body,
+        )
+    )
+    _bring_about(state, queue, fetched.effects)
+
+
+def _consume(state: NodeState, queue: Queue, command: commands.Consume) -> None:
+    queue.type.add_consumer(queue, command.consumer, command.unsettled)
+    queue.had_consumer = True
+    _checkout(state, queue)
+
+
+def _cancel(state: NodeState, queue: Queue, command: commands.Cancel) -> None:
+    queue.remove_consumer(command.consumer)
+    _checkout(state, queue)
+
+
+def _credit(state: NodeState, queue: Queue, command: commands.Credit) -> None:
+    if queue.consumers.unpark(command.channel):
+        _checkout(state, queue)
+
+
+def _purge(state: NodeState, queue: Queue, command: commands.Purge) -> None:
+    purged = queue.clear()
+    state.tell_leaving(PURGED, queue, purged)
+    for entry in purged:
+        state.retract_entry(queue, entry)
+    if command.channel is not None:
+        command.channel.send(QueuePurgeOk(len(purged)))
+    _checkout(state, queue)
+
+
+def _configure(state: NodeState, queue: Queue, command: commands.Configure) -> None:
+    effects = queue.type.configure(queue, command.settings, state.now_us)
+    renew_lease(state, queue)
+    _bring_about(state, queue, effects)
+
+
+def _let_time_pass(state: NodeState, queue: Queue, command: commands.TimePasses) -> None:
+    _checkout(state, queue)
+
+
+def _expire(state: NodeState, queue: Queue, command: commands.Expire) -> None:
+    if not queue.consumers:
+        delete_queue(state, queue, INTERNAL)
+
+
+CARRY_OUT: dict[type[Command], Callable[[NodeState, Queue, Any], None]] = {
+    commands.Publish: _publish,
+    commands.Settle: _settle,
+    commands.SettleAtOnce: _settle_at_once,
+    commands.Return: _return,
+    commands.Get: _get,
+    commands.Consume: _consume,
+    commands.Cancel: _cancel,
+    commands.Credit: _credit,
+    commands.Purge: _purge,
+    commands.Configure: _configure,
+    commands.TimePasses: _let_time_pass,
+    commands.Expire: _expire,
+}
+
+
+# -- effects -----------------------------------------------------------------------------------------------------------
+
+
+def _bring_about(state: NodeState, queue: Queue, effects: list[Effect]) -> None:
+    for effect in effects:
+        if type(effect) is Deliver:
+            deliver(state, queue, effect.consumer, effect.entry)
+        else:
+            BRING_ABOUT[type(effect)](state, queue, effect)
+
+
+def _give_up(state: NodeState, queue: Queue, effect: GiveUp) -> None:
+    give_up(state, queue, effect.entry, effect.reason, effect.failures)
+
+
+def _wake(state: NodeState, queue: Queue, effect: WakeAt) -> None:
+    if queue.wake_timer is not None:
+        if queue.wake_timer.at_us == effect.at_us:
+            return
+        queue.wake_timer.cancel()
+    queue.wake_timer = state.timers.at(effect.at_us, partial(_look_at_time, state, queue))
+
+
+def _look_at_time(state: NodeState, queue: Queue) -> None:
+    queue.wake_timer = None
+    queue.backlog.overtaker = None
+    state.line.append(commands.TimePasses(queue))
+
+
+def _send_settlement(state: NodeState, queue: Queue, effect: SettledAtOnce) -> None:
+    state.line.append(commands.SettleAtOnce(queue, effect.consumer))
+
+
+def _delete(state: NodeState, queue: Queue, effect: Unused) -> None:
+    delete_queue(state, queue, INTERNAL)
+
+
+def _replace(state: NodeState, queue: Queue, effect: Replaced) -> None:
+    state.retract_entry(queue, effect.old)
+    _keep(state, queue, effect.new)
+
+
+def _forget(state: NodeState, queue: Queue, effect: Forget) -> None:
+    state.tell_leaving(FORGOTTEN, queue, [effect.entry])
+    state.retract_entry(queue, effect.entry)
+
+
+BRING_ABOUT: dict[type[Effect], Callable[[NodeState, Queue, Any], None]] = {
+    GiveUp: _give_up,
+    WakeAt: _wake,
+    SettledAtOnce: _send_settlement,
+    Unused: _delete,
+    Replaced: _replace,
+    Forget: _forget,
+}
