@@ -143,19 +143,23 @@ class Node:
 
     def finish_turn(self) -> None:
         """Bring a turn to its end: no queue has anything left to do, and what may be answered is answered."""
-        turn.run(self.state)
-        self._write()
-        while turn.settle(self.state):
-            turn.run(self.state)
-            self._write()
+        state = self.state
+        while True:
+            turn.run(state)
+            if state.journal.tail:
+                self._write()
+            if not (state.awaiting or state.commits or state.dead_letters):
+                return
+            turn.answer(state)
+            if not state.line:
+                return
 
     def _write(self) -> None:
         """Messages reach the disk, now or after a while."""
-        if self.state.journal.tail:
-            if not self._sync_interval_us:
-                self.state.journal.sync()
-            elif self._sync_timer is None:
-                self._sync_timer = self.state.timers.at(self.state.now_us + self._sync_interval_us, self._sync)
+        if not self._sync_interval_us:
+            self.state.journal.sync()
+        elif self._sync_timer is None:
+            self._sync_timer = self.state.timers.at(self.state.now_us + self._sync_interval_us, self._sync)
 
     def _sync(self) -> None:
         self._sync_timer = None

@@ -28,7 +28,7 @@ from fakeamqp.node.queues.effects import (
     Unused,
     WakeAt,
 )
-from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.queues.queue import Queue, Unacked
 from fakeamqp.node.sessions.confirms import finish_commits, release
 from fakeamqp.node.sessions.delivering import deliver, hand_out
 from fakeamqp.node.state import commands
@@ -49,15 +49,14 @@ def run(state: NodeState) -> None:
             CARRY_OUT[type(command)](state, command.queue, command)
 
 
-def settle(state: NodeState) -> bool:
-    """Answer what may be answered now; whether that gave queues something to do."""
+def answer(state: NodeState) -> None:
+    """Give every answer that may be given now, which may send queues new commands."""
     if state.commits:
         finish_commits(state)
     if state.awaiting:
         release(state)
     if state.dead_letters:
         finish_dead_letters(state)
-    return bool(state.line)
 
 
 def _checkout(state: NodeState, queue: Queue) -> None:
@@ -73,7 +72,8 @@ def _publish(state: NodeState, queue: Queue, command: commands.Publish) -> None:
         _refuse(state, queue, command)
         return
     entry = queue.type.enqueue(queue, message, state.now_us)
-    _keep(state, queue, entry)
+    if queue.store is not None:
+        _keep(state, queue, entry)
     if receipt is not None:
         receipt.taken(queue.name, state.journal.appended if entry.survives else 0)
     if queue.had_consumer or queue.is_limited or entry.expires_us != NO_EXPIRY_US:
@@ -91,34 +91,34 @@ def _refuse(state: NodeState, queue: Queue, command: commands.Publish) -> None:
 
 def _keep(state: NodeState, queue: Queue, entry: Entry) -> None:
     """A new entry is in the journal, if it survives."""
-    if survives_entry(queue, entry.message):
-        assert queue.store is not None
+    if queue.store is not None and survives_entry(queue, entry.message):
         entry.survives = True
         state.journal.add_entry(queue.store, entry)
 
 
 def _settle(state: NodeState, queue: Queue, command: commands.Settle) -> None:
     channel, consumer, outcome = command.channel, command.consumer, command.outcome
-    entries = [each.entry for each in command.deliveries]
+    deliveries = command.deliveries
     if outcome is ACKNOWLEDGED:
-        if state.watch is not None:
-            for each in command.deliveries:
+        for each in deliveries:
+            if state.watch is not None:
                 details = {"delivery_tag": each.delivery_tag}
                 state.watch(state.now_us, ACKED, each.entry.message, (queue,), channel, details)
-        effects = queue.type.acknowledge(queue, entries, channel, consumer, state.now_us)
-        for entry in entries:
-            state.retract_entry(queue, entry)
+            if each.entry.survives:
+                state.retract_entry(queue, each.entry)
+        effects = queue.type.acknowledge(queue, deliveries, channel, consumer, state.now_us)
     elif outcome is GOES_BACK:
-        _tell_of_return(state, queue, entries)
-        effects = queue.type.requeue(queue, entries, channel, consumer, state.now_us)
+        _tell_of_return(state, queue, deliveries)
+        effects = queue.type.requeue(queue, deliveries, channel, consumer, state.now_us)
     else:
-        effects = queue.type.reject(queue, entries, channel, consumer, state.now_us)
-    _bring_about(state, queue, effects)
+        effects = queue.type.reject(queue, deliveries, channel, consumer, state.now_us)
+    if effects:
+        _bring_about(state, queue, effects)
 
 
-def _tell_of_return(state: NodeState, queue: Queue, entries: list[Entry]) -> None:
+def _tell_of_return(state: NodeState, queue: Queue, deliveries: list[Unacked]) -> None:
     if not queue.type.is_log:
-        state.tell_leaving(REQUEUED, queue, entries)
+        state.tell_leaving(REQUEUED, queue, (each.entry for each in deliveries))
 
 
 def _settle_at_once(state: NodeState, queue: Queue, command: commands.SettleAtOnce) -> None:
@@ -130,10 +130,9 @@ def _settle_at_once(state: NodeState, queue: Queue, command: commands.SettleAtOn
 def _return(state: NodeState, queue: Queue, command: commands.Return) -> None:
     for consumer in command.consumers:
         queue.remove_consumer(consumer)
-    entries = [each.entry for each in command.deliveries]
-    _tell_of_return(state, queue, entries)
-    if entries:
-        _bring_about(state, queue, queue.type.take_back(queue, entries, state.now_us))
+    _tell_of_return(state, queue, command.deliveries)
+    if command.deliveries:
+        _bring_about(state, queue, queue.type.take_back(queue, command.deliveries, state.now_us))
     else:
         _checkout(state, queue)
 
@@ -143,10 +142,10 @@ def _get(state: NodeState, queue: Queue, command: commands.Get) -> None:
     if not queue.backlog:
         channel.send(BasicGetEmpty())
         return
-    fetched = queue.type.get(queue, command.no_ack, state.now_us)
-    entry = fetched.entry
+    entry, ready, effects = queue.type.get(queue, command.no_ack, state.now_us)
     message = entry.message
     redelivered = entry.is_redelivered
+    told = queue.type.fetched_properties
     tag = hand_out(state, queue, entry, channel, None, no_ack=command.no_ack)
     channel.send(
         BasicGetOk(
@@ -154,12 +153,13 @@ def _get(state: NodeState, queue: Queue, command: commands.Get) -> None:
             redelivered,
             message.exchange,
             message.routing_key,
-            fetched.ready,
-            queue.type.fetched_properties(queue, entry),
+            ready,
+            message.properties if told is None else told(queue, entry),
             message.body,
         )
     )
-    _bring_about(state, queue, fetched.effects)
+    if effects:
+        _bring_about(state, queue, effects)
 
 
 def _consume(state: NodeState, queue: Queue, command: commands.Consume) -> None:

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 
 from fakeamqp.node.node import Node
-from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.queues.queue import Queue, Unacked
 from fakeamqp.node.state.commands import TimePasses
-from fakeamqp.node.state.connection import Channel, Connection, Unacked
+from fakeamqp.node.state.connection import Channel, Connection
 from fakeamqp.node.state.message import Message
 from fakeamqp.node.state.receipts import Awaiting, Receipt
 from fakeamqp.simulation.faults import Fault

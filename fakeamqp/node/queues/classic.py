@@ -6,26 +6,24 @@ from collections.abc import Iterable
 
 from fakeamqp.node.queues.backlog import Backlog, Line, PriorityBacklog
 from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
-from fakeamqp.node.queues.effects import Effect, Fetched, GiveUp, Unused
-from fakeamqp.node.queues.queue import Queue, QueueType
+from fakeamqp.node.queues.effects import Effect, GiveUp, Unused
+from fakeamqp.node.queues.queue import Queue, QueueType, Unacked
 from fakeamqp.node.queues.queue_arguments import QueueArguments
 from fakeamqp.node.queues.round_robin import RoundRobin
 from fakeamqp.node.queues.serving import (
     accept,
     drop_heads,
     expiry_us,
-    must_look_after_get,
     nothing_recovered,
     publish_freely,
     serve,
     wake_for,
 )
 from fakeamqp.node.queues.single_active import SingleActive
-from fakeamqp.node.state.message import Entry, Message
+from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.words.names import queue_named
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import access_refused, precondition_failed
-from fakeamqp.spec.properties import BasicProperties
 
 
 def make_backlog(settings: QueueArguments, profile: Profile) -> Backlog:
@@ -69,39 +67,41 @@ def charge(queue: Queue, consumer: Consumer) -> None:
 
 
 def acknowledge(
-    queue: Queue, entries: list[Entry], channel: Receiver, consumer: Consumer | None, now_us: int
+    queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
 ) -> list[Effect]:
     """Entries are gone, and leave room."""
-    free(consumer, len(entries))
-    for entry in entries:
-        queue.drop(entry)
+    if consumer is not None:
+        consumer.outstanding -= len(deliveries)
+    for each in deliveries:
+        del queue.unacked[each.entry.position]
     return checkout(queue, now_us) if queue.consumers.unpark(channel) or queue.is_limited else []
 
 
 def reject(
-    queue: Queue, entries: list[Entry], channel: Receiver, consumer: Consumer | None, now_us: int
+    queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
 ) -> list[Effect]:
     """Entries are gone, and leave room; they may have dead letters."""
-    rejected = [GiveUp(entry, "rejected") for entry in entries]
-    return [*rejected, *acknowledge(queue, entries, channel, consumer, now_us)]
+    rejected = [GiveUp(each.entry, "rejected") for each in deliveries]
+    return [*rejected, *acknowledge(queue, deliveries, channel, consumer, now_us)]
 
 
 def requeue(
-    queue: Queue, entries: list[Entry], channel: Receiver, consumer: Consumer | None, now_us: int
+    queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
 ) -> list[Effect]:
     """Entries return to their old places."""
-    free(consumer, len(entries))
+    if consumer is not None:
+        consumer.outstanding -= len(deliveries)
     queue.consumers.unpark(channel)
-    return take_back(queue, entries, now_us)
+    return take_back(queue, deliveries, now_us)
 
 
-def take_back(queue: Queue, entries: list[Entry], now_us: int) -> list[Effect]:
+def take_back(queue: Queue, deliveries: list[Unacked], now_us: int) -> list[Effect]:
     """Entries return to their old places.
 
     The queue looks at its length before it serves what came back, and at what expired after that
     (rabbit_amqqueue_process.erl, requeue_and_run; observed).
     """
-    for entry in entries:
+    for entry in (each.entry for each in deliveries):
         entry.is_redelivered = True
         queue.put_back(entry)
     if queue.fact.auto_delete and queue.had_consumer and not queue.consumers:
@@ -109,17 +109,13 @@ def take_back(queue: Queue, entries: list[Entry], now_us: int) -> list[Effect]:
     return [*drop_heads(queue), *checkout(queue, now_us)]
 
 
-def free(consumer: Consumer | None, count: int) -> None:
-    """So many deliveries of a consumer no longer count."""
-    if consumer is not None:
-        consumer.outstanding -= count
-
-
-def get(queue: Queue, no_ack: bool, now_us: int) -> Fetched:
+def get(queue: Queue, no_ack: bool, now_us: int) -> tuple[Entry, int, list[Effect]]:
     """The head; what has expired behind it is not counted (observed)."""
     entry = queue.take()
-    effects = checkout(queue, now_us) if must_look_after_get(queue) else []
-    return Fetched(entry, len(queue.backlog), effects)
+    head = queue.backlog.head()
+    must_look = queue.is_limited or (head is not None and head.expires_us != NO_EXPIRY_US)
+    effects = checkout(queue, now_us) if must_look else []
+    return entry, len(queue.backlog), effects
 
 
 def add_consumer(queue: Queue, consumer: Consumer, unsettled: int) -> None:
@@ -165,11 +161,6 @@ def count_consumers(queue: Queue, holders: Iterable[tuple[Receiver, str | None]]
     return len(queue.consumers)
 
 
-def properties(queue: Queue, entry: Entry) -> BasicProperties:
-    """A message's properties as they were published."""
-    return entry.message.properties
-
-
 CLASSIC = QueueType(
     name="classic",
     make_backlog=make_backlog,
@@ -187,7 +178,7 @@ CLASSIC = QueueType(
     refuses=refuses,
     has_recovered=nothing_recovered,
     check_consumer=check_consumer,
-    check_get=accept,
+    check_get=None,
     check_purge=accept,
     check_delete=check_delete,
     check_return=accept,
@@ -195,8 +186,8 @@ CLASSIC = QueueType(
     check_headers=lambda headers, profile: None,
     count_messages=lambda queue: len(queue.backlog),
     count_consumers=count_consumers,
-    delivered_properties=properties,
-    fetched_properties=properties,
+    delivered_properties=None,
+    fetched_properties=None,
     takes_dead_letters=lambda at_least_once, profile: True,
     policy_wins=lambda setting, profile: False,
     limits_no_ack=False,

@@ -58,14 +58,6 @@ Effect: TypeAlias = Deliver | GiveUp | WakeAt | SettledAtOnce | Unused | Replace
 """What a queue asks of its host."""
 
 
-class Fetched(Record):
-    """What basic.get has found: the entry, how many are ready behind it, and what else the queue wants done."""
-
-    entry: Entry
-    ready: int
-    effects: list[Effect]
-
-
 class Discarded:
     """An entry that died, and whose dead letter must arrive: it waits until every queue that gets it has it safe."""
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from fakeamqp.node.queues.backlog import Backlog
 from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
-from fakeamqp.node.queues.effects import Discarded, Effect, Fetched
+from fakeamqp.node.queues.effects import Discarded, Effect
 from fakeamqp.node.queues.queue_arguments import QueueArguments, parse_queue_arguments
 from fakeamqp.node.state.journal import QueueStore
 from fakeamqp.node.state.message import Entry, Message
@@ -22,6 +22,16 @@ Registrations: TypeAlias = dict["Queue", int]
 """What a publisher knows of quorum queues: how often each had been too long when it first published there."""
 
 
+class Unacked(Record):
+    """A delivery that waits for its acknowledgement, since `at_us`; `consumer` is None after basic.get."""
+
+    delivery_tag: int
+    queue: Queue
+    entry: Entry
+    consumer: Consumer | None
+    at_us: int
+
+
 class QueueType(Record, frozen=True):
     """What makes a queue one of its type. Functions take the queue; nothing outside `queues` asks for the type."""
 
@@ -34,16 +44,17 @@ class QueueType(Record, frozen=True):
     """(queue, message, now_us): put a message in; the checkout is the caller's."""
     checkout: Callable[[Queue, int], list[Effect]]
     """(queue, now_us): expire heads, serve consumers and give up what is too much, until there is nothing to do."""
-    acknowledge: Callable[[Queue, list[Entry], Receiver, Consumer | None, int], list[Effect]]
-    """(queue, entries, channel, the consumer whose credit they were, now_us): a client is done with entries."""
-    reject: Callable[[Queue, list[Entry], Receiver, Consumer | None, int], list[Effect]]
+    acknowledge: Callable[[Queue, list[Unacked], Receiver, Consumer | None, int], list[Effect]]
+    """(queue, deliveries, channel, the consumer whose credit they were, now_us): a client is done with them."""
+    reject: Callable[[Queue, list[Unacked], Receiver, Consumer | None, int], list[Effect]]
     """The same where a client does not want them, nor should anybody get them again."""
-    requeue: Callable[[Queue, list[Entry], Receiver, Consumer | None, int], list[Effect]]
+    requeue: Callable[[Queue, list[Unacked], Receiver, Consumer | None, int], list[Effect]]
     """The same where they go back."""
-    take_back: Callable[[Queue, list[Entry], int], list[Effect]]
-    """(queue, entries, now_us): the channel is over that had them."""
-    get: Callable[[Queue, bool, int], Fetched]
-    """(queue, no_ack, now_us): take the head, which there is, for basic.get."""
+    take_back: Callable[[Queue, list[Unacked], int], list[Effect]]
+    """(queue, deliveries, now_us): the channel is over that had them."""
+    get: Callable[[Queue, bool, int], tuple[Entry, int, list[Effect]]]
+    """(queue, no_ack, now_us): take the head, which there is, for basic.get; it, how many are ready behind it, and what
+    else is to be done."""
     add_consumer: Callable[[Queue, Consumer, int], None]
     """(queue, consumer, unsettled deliveries of earlier consumers of its tag): somebody new consumes."""
     configure: Callable[[Queue, QueueArguments, int], list[Effect]]
@@ -58,8 +69,8 @@ class QueueType(Record, frozen=True):
     # What methods are told.
     check_consumer: Callable[[Queue, bool, bool, int, int], None]
     """(queue, no_ack, exclusive, prefetch_count, global_prefetch): raise what refuses such a consumer."""
-    check_get: Callable[[Queue], None]
-    """Raise what refuses basic.get."""
+    check_get: Callable[[Queue], None] | None
+    """Raise what refuses basic.get; None where nothing does."""
     check_purge: Callable[[Queue], None]
     """Raise what refuses queue.purge."""
     check_delete: Callable[[Queue, bool, bool], None]
@@ -74,10 +85,10 @@ class QueueType(Record, frozen=True):
     """How many messages queue.declare-ok and delete-ok tell."""
     count_consumers: Callable[[Queue, Iterable[tuple[Receiver, str | None]]], int]
     """(queue, who holds its entries: channel and consumer tag, None of a get): what queue.declare-ok tells."""
-    delivered_properties: Callable[[Queue, Entry], BasicProperties]
-    """(queue, entry): a message's properties as a consumer gets them."""
-    fetched_properties: Callable[[Queue, Entry], BasicProperties]
-    """(queue, entry): as basic.get gets them."""
+    delivered_properties: Callable[[Queue, Entry], BasicProperties] | None
+    """(queue, entry): a message's properties as a consumer gets them; None where they are those of the message."""
+    fetched_properties: Callable[[Queue, Entry], BasicProperties] | None
+    """(queue, entry): as basic.get gets them; None likewise."""
     takes_dead_letters: Callable[[bool, Profile], bool]
     """(whether they are sent at least once, profile): whether dead letters arrive at all."""
     policy_wins: Callable[[str, Profile], bool]

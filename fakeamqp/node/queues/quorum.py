@@ -7,21 +7,20 @@ from typing import Any
 
 from fakeamqp.node.queues.backlog import Backlog, QuorumBacklog
 from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
-from fakeamqp.node.queues.effects import Deliver, Effect, Fetched, GiveUp, Replaced, SettledAtOnce
-from fakeamqp.node.queues.queue import Queue, QueueType, Registrations
+from fakeamqp.node.queues.effects import Deliver, Effect, GiveUp, Replaced, SettledAtOnce
+from fakeamqp.node.queues.queue import Queue, QueueType, Registrations, Unacked
 from fakeamqp.node.queues.queue_arguments import QueueArguments
 from fakeamqp.node.queues.quorum_consumers import QuorumRoundRobin, QuorumSingleActive
 from fakeamqp.node.queues.serving import (
     accept,
     drop_heads,
     expiry_us,
-    must_look_after_get,
     nothing_recovered,
     serve,
     wake_for,
 )
 from fakeamqp.node.queues.single_active import SingleActive
-from fakeamqp.node.state.message import Entry, Message
+from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.words import erlang
 from fakeamqp.node.words.arguments import DELIVERY_COUNT
 from fakeamqp.node.words.names import queue_named
@@ -113,12 +112,12 @@ def stops(queue: Queue, message: Message, registrations: Registrations | None) -
 
 
 def acknowledge(
-    queue: Queue, entries: list[Entry], channel: Receiver, consumer: Consumer | None, now_us: int
+    queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
 ) -> list[Effect]:
     """Entries are gone, and leave room."""
-    free(consumer, len(entries))
-    for entry in entries:
-        queue.drop(entry)
+    free(consumer, len(deliveries))
+    for each in deliveries:
+        del queue.unacked[each.entry.position]
     may_have_changed = activate_next(queue, channel)
     if queue.consumers.unpark(channel) or queue.is_limited or may_have_changed:
         return checkout(queue, now_us)
@@ -126,26 +125,26 @@ def acknowledge(
 
 
 def reject(
-    queue: Queue, entries: list[Entry], channel: Receiver, consumer: Consumer | None, now_us: int
+    queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
 ) -> list[Effect]:
     """Entries are gone, and leave room; they may have dead letters."""
-    rejected = [GiveUp(entry, "rejected", entry.failures + 1) for entry in entries]
-    return [*rejected, *acknowledge(queue, entries, channel, consumer, now_us)]
+    rejected = [GiveUp(each.entry, "rejected", each.entry.failures + 1) for each in deliveries]
+    return [*rejected, *acknowledge(queue, deliveries, channel, consumer, now_us)]
 
 
 def requeue(
-    queue: Queue, entries: list[Entry], channel: Receiver, consumer: Consumer | None, now_us: int
+    queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
 ) -> list[Effect]:
     """Entries come back as a client says so.
 
     Without a limit to that each is a new entry, in a command of its own (rabbit_fifo.erl, requeue).
     """
-    free(consumer, len(entries))
+    free(consumer, len(deliveries))
     if queue.delivery_limit is not None:
         queue.consumers.unpark(channel)
-        return return_together(queue, entries, now_us)
+        return return_together(queue, deliveries, now_us)
     effects: list[Effect] = []
-    for entry in entries:
+    for entry in (each.entry for each in deliveries):
         queue.consumers.unpark(channel)  # it joins the line before the message goes to whoever is first
         queue.drop(entry)
         new = renewed(queue, entry)
@@ -163,18 +162,18 @@ def renewed(queue: Queue, entry: Entry) -> Entry:
     return new
 
 
-def take_back(queue: Queue, entries: list[Entry], now_us: int) -> list[Effect]:
+def take_back(queue: Queue, deliveries: list[Unacked], now_us: int) -> list[Effect]:
     """Entries come back as their channel is over: first, even where a nack puts them last."""
-    for entry in entries:
+    for entry in (each.entry for each in deliveries):
         entry.failures += 1
-    return return_together(queue, entries, now_us)
+    return return_together(queue, deliveries, now_us)
 
 
-def return_together(queue: Queue, entries: list[Entry], now_us: int) -> list[Effect]:
+def return_together(queue: Queue, deliveries: list[Unacked], now_us: int) -> list[Effect]:
     """Entries come back to their places, unless they did so too often."""
     effects: list[Effect] = []
     has_returned = False
-    for entry in entries:
+    for entry in (each.entry for each in deliveries):
         entry.is_redelivered = True
         entry.deliveries += 1
         if queue.delivery_limit is not None and entry.deliveries > queue.delivery_limit:
@@ -213,12 +212,14 @@ def activate_next(queue: Queue, channel: Receiver) -> bool:
     return True
 
 
-def get(queue: Queue, no_ack: bool, now_us: int) -> Fetched:
+def get(queue: Queue, no_ack: bool, now_us: int) -> tuple[Entry, int, list[Effect]]:
     """The head; what has expired behind it counts, unless the head is settled at once (observed)."""
     entry = queue.take()
     ready = len(queue.backlog)
-    effects = checkout(queue, now_us) if must_look_after_get(queue) else []
-    return Fetched(entry, len(queue.backlog) if no_ack else ready, effects)
+    head = queue.backlog.head()
+    must_look = queue.is_limited or (head is not None and head.expires_us != NO_EXPIRY_US)
+    effects = checkout(queue, now_us) if must_look else []
+    return entry, len(queue.backlog) if no_ack else ready, effects
 
 
 def add_consumer(queue: Queue, consumer: Consumer, unsettled: int) -> None:

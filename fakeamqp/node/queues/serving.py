@@ -16,12 +16,9 @@ Charge: TypeAlias = Callable[[Queue, Consumer], None]
 
 def expiry_us(queue: Queue, message: Message, now_us: int) -> int:
     """When a message that comes now expires: the shorter of its own and the queue's time to live begins."""
-    expires_us = NO_EXPIRY_US
-    if queue.ttl_us is not None:
-        expires_us = now_us + queue.ttl_us
-    if message.properties.expiration is not None:
-        expires_us = min(expires_us, now_us + int(message.properties.expiration) * 1000)
-    return expires_us
+    expires_us = NO_EXPIRY_US if queue.ttl_us is None else now_us + queue.ttl_us
+    expiration = message.properties.expiration
+    return expires_us if expiration is None else min(expires_us, now_us + int(expiration) * 1000)
 
 
 def serve(queue: Queue, now_us: int, charge: Charge, effects: list[Effect]) -> Entry | None:
@@ -37,9 +34,8 @@ def serve(queue: Queue, now_us: int, charge: Charge, effects: list[Effect]) -> E
                 break
             effects.append(give_up_head(queue, "expired"))
             continue
-        entry = queue.take()
         charge(queue, consumer)
-        effects.append(Deliver(consumer, entry))
+        effects.append(Deliver(consumer, queue.take()))
     return head
 
 
@@ -61,12 +57,6 @@ def wake_for(queue: Queue, head: Entry | None, effects: list[Effect]) -> None:
     """See to it that the queue runs again as its head expires."""
     if head is not None and head.expires_us != NO_EXPIRY_US and head is not queue.backlog.overtaker:
         effects.append(WakeAt(head.expires_us))
-
-
-def must_look_after_get(queue: Queue) -> bool:
-    """Whether a head that basic.get has taken may have left something to do."""
-    head = queue.backlog.head()
-    return queue.is_limited or (head is not None and head.expires_us != NO_EXPIRY_US)
 
 
 def accept(queue: Queue) -> None:

@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from fakeamqp.node.queues.backlog import Backlog
 from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
-from fakeamqp.node.queues.effects import Deliver, Effect, Fetched, Forget
+from fakeamqp.node.queues.effects import Deliver, Effect, Forget
 from fakeamqp.node.queues.log import Log
-from fakeamqp.node.queues.queue import Queue, QueueType
+from fakeamqp.node.queues.queue import Queue, QueueType, Unacked
 from fakeamqp.node.queues.queue_arguments import QueueArguments
 from fakeamqp.node.queues.readers import FILTER_VALUE, Readers
 from fakeamqp.node.queues.serving import publish_freely
@@ -21,7 +21,6 @@ from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.words.names import queue_named
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import HardError, not_implemented, precondition_failed
-from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.tables import Table
 
 TRANSIENT = 1
@@ -63,15 +62,15 @@ def checkout(queue: Queue, now_us: int) -> list[Effect]:
 
 
 def settle(
-    queue: Queue, entries: list[Entry], channel: Receiver, consumer: Consumer | None, now_us: int
+    queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
 ) -> list[Effect]:
     """A reader has room again; nothing changes in the log."""
     if consumer is not None:
-        consumer.outstanding -= len(entries)
+        consumer.outstanding -= len(deliveries)
     return checkout(queue, now_us)
 
 
-def take_back(queue: Queue, entries: list[Entry], now_us: int) -> list[Effect]:
+def take_back(queue: Queue, deliveries: list[Unacked], now_us: int) -> list[Effect]:
     """Nothing comes back to a log."""
     return checkout(queue, now_us)
 
@@ -123,7 +122,7 @@ def check_get(queue: Queue) -> None:
     raise not_supported("basic.get", queue)
 
 
-def get(queue: Queue, no_ack: bool, now_us: int) -> Fetched:
+def get(queue: Queue, no_ack: bool, now_us: int) -> tuple[Entry, int, list[Effect]]:
     """`check_get` has refused it."""
     raise not_supported("basic.get", queue)
 
@@ -197,11 +196,6 @@ def _as_text(value: Any) -> Any:
         return value
 
 
-def properties(queue: Queue, entry: Entry) -> BasicProperties:
-    """A message's properties as they are stored."""
-    return entry.message.properties
-
-
 STREAM = QueueType(
     name="stream",
     make_backlog=make_backlog,
@@ -227,8 +221,8 @@ STREAM = QueueType(
     check_headers=check_headers,
     count_messages=lambda queue: 0,
     count_consumers=count_consumers,
-    delivered_properties=properties,
-    fetched_properties=properties,
+    delivered_properties=None,
+    fetched_properties=None,
     takes_dead_letters=lambda at_least_once, profile: at_least_once or profile.streams_take_any_dead_letter,
     policy_wins=lambda setting, profile: True,
     limits_no_ack=False,

@@ -5,8 +5,9 @@ Source: rabbit_channel.erl (evaluate_consumer_timeout, channel_tick_interval); o
 
 from __future__ import annotations
 
+from fakeamqp.node.queues.queue import Unacked
 from fakeamqp.node.sessions.handshake import close_channel
-from fakeamqp.node.state.connection import Channel, Unacked
+from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import precondition_failed

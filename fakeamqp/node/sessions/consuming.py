@@ -102,10 +102,14 @@ def cancel(state: NodeState, channel: Channel, method: BasicCancel) -> None:
 
 def get(state: NodeState, channel: Channel, method: BasicGet) -> None:
     """basic.get."""
-    name = channel.queue_meant(method.queue)
-    check_queue(state, channel, "read", name)
-    queue = channel.vhost.queue(name)
-    assert_may_use(queue.fact, channel.connection.id)
-    queue.type.check_get(queue)
-    renew_lease(state, queue)
+    name = method.queue or channel.queue_meant("")
+    if ("read", "queue", name) not in channel.permitted:
+        check_queue(state, channel, "read", name)
+    queue = channel.vhost.queues.get(name) or channel.vhost.queue(name)
+    if queue.owner is not None:
+        assert_may_use(queue.fact, channel.connection.id)
+    if queue.type.check_get is not None:
+        queue.type.check_get(queue)
+    if queue.expiry_timer is not None:
+        renew_lease(state, queue)
     state.line.append(Get(queue, channel, method.no_ack))

@@ -7,7 +7,7 @@ from fakeamqp.node.observers.watching import DELIVERED
 from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.sessions import consumer_timeout
-from fakeamqp.node.state.connection import Channel, channel_of
+from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.message import Entry
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.spec.methods import BasicDeliver
@@ -15,9 +15,11 @@ from fakeamqp.spec.methods import BasicDeliver
 
 def deliver(state: NodeState, queue: Queue, consumer: Consumer, entry: Entry) -> None:
     """basic.deliver."""
-    channel = channel_of(consumer)
+    channel = consumer.channel
+    assert isinstance(channel, Channel)
     message = entry.message
     redelivered = entry.is_redelivered
+    told = queue.type.delivered_properties
     tag = hand_out(state, queue, entry, channel, consumer, no_ack=consumer.no_ack)
     channel.send(
         BasicDeliver(
@@ -26,7 +28,7 @@ def deliver(state: NodeState, queue: Queue, consumer: Consumer, entry: Entry) ->
             redelivered,
             message.exchange,
             message.routing_key,
-            queue.type.delivered_properties(queue, entry),
+            message.properties if told is None else told(queue, entry),
             message.body,
         )
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fakeamqp.node.queues.queue import Unacked
 from fakeamqp.node.state.commands import Credit, Settle
-from fakeamqp.node.state.connection import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome, Unacked
+from fakeamqp.node.state.connection import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.words import erlang
 from fakeamqp.node.words.profile import Profile
@@ -15,7 +16,11 @@ from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecove
 
 def ack(state: NodeState, channel: Channel, method: BasicAck) -> None:
     """basic.ack."""
-    _decide(state, channel, channel.pick(method.delivery_tag, method.multiple), ACKNOWLEDGED)
+    deliveries = channel.pick(method.delivery_tag, method.multiple)
+    if method.multiple or channel.transaction is not None or channel.global_prefetch:
+        _decide(state, channel, deliveries, ACKNOWLEDGED)
+    else:
+        _send(state, channel, deliveries, ACKNOWLEDGED)
 
 
 def nack(state: NodeState, channel: Channel, method: BasicNack) -> None:
@@ -47,10 +52,6 @@ def check_return(deliveries: Iterable[Unacked]) -> None:
 def _decide(state: NodeState, channel: Channel, deliveries: list[Unacked], outcome: Outcome) -> None:
     if channel.transaction is not None:
         channel.transaction.settle(deliveries, outcome)
-    elif len(deliveries) == 1:
-        _send(state, channel, deliveries, outcome)
-        if channel.global_prefetch:
-            _give_credit(state, channel)
     else:
         settle_deliveries(state, channel, deliveries, outcome)
 

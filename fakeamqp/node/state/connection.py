@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from typing import Literal, NamedTuple, TypeAlias, cast
 
 from fakeamqp.node.queues.consumer import Consumer, Receiver
-from fakeamqp.node.queues.queue import Queue, Registrations
+from fakeamqp.node.queues.queue import Queue, Registrations, Unacked
 from fakeamqp.node.state.message import Entry, Message
 from fakeamqp.node.state.timers import Timer
 from fakeamqp.node.state.vhost import VirtualHost
@@ -39,16 +39,6 @@ class Phase(enum.Enum):
     CLOSING = "closing"
     """The server has sent connection.close and waits for close-ok."""
     CLOSED = "closed"
-
-
-class Unacked(Record):
-    """A delivery that waits for its acknowledgement, since `at_us`; `consumer` is None after basic.get."""
-
-    delivery_tag: int
-    queue: Queue
-    entry: Entry
-    consumer: Consumer | None
-    at_us: int
 
 
 Outcome: TypeAlias = Literal["acknowledged", "rejected", "requeued"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.state.connection import IDLE_US, Channel, Transaction, Unacked
+from fakeamqp.node.queues.queue import Unacked
+from fakeamqp.node.state.connection import IDLE_US, Channel, Transaction
 from fakeamqp.spec.errors import SoftError
 from fakeamqp.spec.methods import ChannelOpenOk
 from tests.unit.node._parts import fill, make_channel, make_consumer, make_queue

@@ -8,7 +8,7 @@ import pytest
 
 from fakeamqp.node.queues.declaring import assert_equivalent_queue, assert_may_use
 from fakeamqp.node.queues.effects import Deliver, Discarded, GiveUp, Replaced, Unused, WakeAt
-from fakeamqp.node.queues.queue import Queue, Registrations
+from fakeamqp.node.queues.queue import Queue, Registrations, Unacked
 from fakeamqp.node.queues.quorum import requeue
 from fakeamqp.node.state.timers import Timers
 from fakeamqp.node.words.profile import PROFILES
@@ -68,7 +68,7 @@ class TestDelivering:
         fill(queue, b"1", b"2")
         entry = queue.take()
         entry.deliveries = 2
-        (effect,) = requeue(queue, [entry], make_channel(), None, 0)
+        (effect,) = requeue(queue, [Unacked(1, queue, entry, None, 0)], make_channel(), None, 0)
         assert bodies(queue) == [b"2", b"1"]
         assert isinstance(effect, Replaced)
         assert (effect.old, effect.new.is_redelivered, effect.new.deliveries) == (entry, True, 3)
@@ -130,7 +130,7 @@ class TestLimits:
         first, second = fill(queue, b"1", b"2")
         taken = queue.take()
         consumer = make_consumer(queue, prefetch_count=1)
-        effects = queue.type.take_back(queue, [taken], 0)
+        effects = queue.type.take_back(queue, [Unacked(1, queue, taken, None, 0)], 0)
         if queue_type == "quorum":
             assert effects == [Deliver(consumer, first)]
         else:
