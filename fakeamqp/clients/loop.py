@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pika.adapters.select_connection import IOLoop
 from pika.heartbeat import HeartbeatChecker
 
-from fakeamqp.node.state.timers import Timer, Timers
+from fakeamqp.node.kernel.timers import Timer, Timers
 from fakeamqp.simulation.waiting import wait
 from fakeamqp.spec.errors import UnsupportedFeature
 

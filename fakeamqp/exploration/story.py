@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
-from fakeamqp.node.observers.watching import DEAD_LETTERED, DELIVERY_LIMIT, EXPIRED, MAXLEN, RETURNED, UNDELIVERABLE
+from fakeamqp.node.state.watching import DEAD_LETTERED, DELIVERY_LIMIT, EXPIRED, MAXLEN, RETURNED, UNDELIVERABLE
 from fakeamqp.simulation.events import THE_TEST
 from fakeamqp.simulation.fates import BACK, LOST
 from fakeamqp.simulation.trace import BROKER, CHOICE, CLOSED, EFFECT, FAULT, LATE, RECEIVED, SENT, TASK, UNHEARD, Event

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from fakeamqp.node import turn
+from fakeamqp.node.kernel.journal import Journal
+from fakeamqp.node.kernel.timers import Timer
 from fakeamqp.node.messages.late_delivery import delay
 from fakeamqp.node.metadata.lifecycle import end_connection
 from fakeamqp.node.metadata.policies import check_policies
 from fakeamqp.node.metadata.recovery import recover
-from fakeamqp.node.observers.watching import ClosingWatch, Watch
 from fakeamqp.node.routing.plugin_exchanges import Choose
 from fakeamqp.node.routing.registry import Matching
 from fakeamqp.node.sessions import alarms, handshake
 from fakeamqp.node.sessions.dispatch import dispatch
 from fakeamqp.node.state.connection import Connection
-from fakeamqp.node.state.journal import Journal
 from fakeamqp.node.state.node_state import NodeState
-from fakeamqp.node.state.timers import Timer
+from fakeamqp.node.state.watching import ClosingWatch, Watch
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.methods import EndOfStream, Method
 

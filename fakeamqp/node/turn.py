@@ -12,12 +12,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry
 from fakeamqp.node.messages.dead_letter import dead_letter, finish_dead_letters, give_up
 from fakeamqp.node.metadata.lease import renew_lease
 from fakeamqp.node.metadata.lifecycle import delete_queue
 from fakeamqp.node.metadata.survival import survives_entry
 from fakeamqp.node.observers.event_exchange import INTERNAL
-from fakeamqp.node.observers.watching import ACKED, FORGOTTEN, PURGED, REFUSED, REQUEUED
 from fakeamqp.node.queues.effects import (
     Deliver,
     Effect,
@@ -35,8 +35,8 @@ from fakeamqp.node.state import commands
 from fakeamqp.node.state.commands import Command
 from fakeamqp.node.state.connection import ACKNOWLEDGED
 from fakeamqp.node.state.connection import REQUEUED as GOES_BACK
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.watching import ACKED, FORGOTTEN, PURGED, REFUSED, REQUEUED
 from fakeamqp.spec.methods import BasicGetEmpty, BasicGetOk, QueuePurgeOk
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fakeamqp.node.observers import watching
+from fakeamqp.node.state import watching
 from fakeamqp.reporting.journeys import Hold, Journey, Journeys, Label, Place, Stay, first_label
 from fakeamqp.simulation import fates
 from fakeamqp.simulation.events import BROKER, EFFECT, FAULT, RECEIVED, SENT, TASK, Event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fakeamqp.node.observers import watching
+from fakeamqp.node.state import watching
 from fakeamqp.reporting.following import DOWN, TASK_BEGINS, UP
 from fakeamqp.simulation import events, fates
 from fakeamqp.simulation.events import BROKER, CHOICE, EFFECT, RECEIVED, SENT, TASK, TIME, UNHEARD, Event

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fakeamqp.node.messages.publishing import BCC, sender_selected_keys
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.node import Node
-from fakeamqp.node.observers.watching import DEAD_LETTERED, ROUTED
 from fakeamqp.node.operator import commands
-from fakeamqp.node.state.message import Message
+from fakeamqp.node.sessions.publishing import BCC, sender_selected_keys
+from fakeamqp.node.state.watching import DEAD_LETTERED, ROUTED
 from fakeamqp.simulation.events import Event
 from fakeamqp.simulation.fates import shown_queues
 from fakeamqp.simulation.selection import Selection, as_body

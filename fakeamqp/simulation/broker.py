@@ -9,10 +9,10 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fakeamqp.node.kernel.journal import Journal
+from fakeamqp.node.kernel.timers import Timers
 from fakeamqp.node.node import Node
 from fakeamqp.node.operator.definition_shapes import can_be_written, texts_of
-from fakeamqp.node.state.journal import Journal
-from fakeamqp.node.state.timers import Timers
 from fakeamqp.node.words.profile import profile_of
 from fakeamqp.simulation import forking
 from fakeamqp.simulation.asking import Questions

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.registry import Matching
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.bindings import Binding
 from fakeamqp.simulation.snapshots import BindingSnapshot, binding_snapshot, copied_properties
 from fakeamqp.spec.errors import Misuse

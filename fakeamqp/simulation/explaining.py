@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import difflib
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.node import Node
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.exchanges import Exchange
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.simulation.fates import shown_queues

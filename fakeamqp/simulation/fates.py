@@ -9,9 +9,13 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from fakeamqp.node.kernel.journal import Journal
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.node import Node
-from fakeamqp.node.observers import watching
-from fakeamqp.node.observers.watching import (
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.state import watching
+from fakeamqp.node.state.connection import Channel
+from fakeamqp.node.state.watching import (
     ACKED,
     DEAD_LETTERED,
     DEATHS,
@@ -31,10 +35,6 @@ from fakeamqp.node.observers.watching import (
     ROUTED,
     UNDELIVERABLE,
 )
-from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.connection import Channel
-from fakeamqp.node.state.journal import Journal
-from fakeamqp.node.state.message import Message
 from fakeamqp.simulation.events import EFFECT, Event, shown_body
 
 if TYPE_CHECKING:

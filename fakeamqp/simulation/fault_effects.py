@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from fakeamqp.node.kernel.timers import NEVER_US
 from fakeamqp.node.metadata.lifecycle import cancel_consumer
 from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.sessions import handshake
 from fakeamqp.node.state.connection import channel_of
-from fakeamqp.node.state.timers import NEVER_US
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.faults import OF_A_TASK, OF_THE_NEXT, Fault
 from fakeamqp.simulation.trace import FAULT

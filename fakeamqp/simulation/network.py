@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from fakeamqp.node.kernel.timers import NEVER_US
 from fakeamqp.node.state.connection import Connection, Phase
-from fakeamqp.node.state.timers import NEVER_US
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.trace import LATE, RECEIVED, SENT, UNHEARD
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicPublish, BasicReject, Method

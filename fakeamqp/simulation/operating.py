@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fakeamqp.node.node import Node
-from fakeamqp.node.observers import firehose
 from fakeamqp.node.operator import commands
 from fakeamqp.node.operator.definitions import import_definitions
 from fakeamqp.node.operator.exporting import export_definitions
@@ -90,11 +89,11 @@ class OperatorCommands:
 
     def trace_on(self, vhost: str = "/") -> None:
         """The firehose: copies of all that is published and delivered in a virtual host go to amq.rabbitmq.trace."""
-        self._operate("trace_on", firehose.set_tracing, vhost, True)
+        self._operate("trace_on", commands.set_tracing, vhost, True)
 
     def trace_off(self, vhost: str = "/") -> None:
         """No more copies to amq.rabbitmq.trace."""
-        self._operate("trace_off", firehose.set_tracing, vhost, False)
+        self._operate("trace_off", commands.set_tracing, vhost, False)
 
     def alarm(self, resource: str) -> None:
         """The node runs low on "memory" or "disk": it tells whoever publishes (connection.blocked), and reads no more.

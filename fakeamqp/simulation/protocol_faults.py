@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.node import Node
 from fakeamqp.node.queues.queue import Queue, Unacked
 from fakeamqp.node.state.commands import TimePasses
 from fakeamqp.node.state.connection import Channel, Connection
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.state.receipts import Awaiting, Receipt
 from fakeamqp.simulation.faults import Fault
 from fakeamqp.spec.methods import BasicAck, BasicDeliver, BasicGetOk, BasicNack, BasicPublish, Method

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.delayed_exchange import DELAYED_MESSAGE, DELAYED_TYPE
 from fakeamqp.node.routing.exchange_types import HEADERS_MATCHES, header_matches
 from fakeamqp.node.routing.exchanges import Exchange
 from fakeamqp.node.routing.topic import split, topic_matches
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.bindings import Binding
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.tables import EMPTY_TABLE

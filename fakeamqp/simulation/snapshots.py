@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+from fakeamqp.node.kernel.message import Entry
 from fakeamqp.node.metadata.policies import set_for
 from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.exchanges import Exchange
 from fakeamqp.node.state.connection import channel_of
-from fakeamqp.node.state.message import Entry
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.bindings import Binding
 from fakeamqp.node.words.facts import PolicyFact

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fakeamqp.node.observers.watching import ACKED, DEAD_LETTERED, DELIVERED, ROUTED
+from fakeamqp.node.state.watching import ACKED, DEAD_LETTERED, DELIVERED, ROUTED
 from fakeamqp.simulation.broker import SimulatedBroker
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.report import describe_queues

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fakeamqp
-from fakeamqp.node.state.message import Message
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.testing.strategies import Topology, headers, routing_keys, topologies
 from tests.model._sizes import size

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fakeamqp.node.observers.watching import REFUSED, ROUTED
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.state.commands import Publish
 from fakeamqp.node.state.connection import Channel
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.receipts import Receipt
+from fakeamqp.node.state.watching import REFUSED, ROUTED
 
 
 def arrive(

@@ -9,13 +9,13 @@ import datetime
 from functools import partial
 from typing import Any
 
-from fakeamqp.node.observers.watching import DEAD_LETTERED, REFUSED, UNDELIVERABLE
+from fakeamqp.node.kernel.message import Death, Entry, Message
+from fakeamqp.node.messages.reply_to import deliver_replies
 from fakeamqp.node.queues.effects import Discarded
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.sessions.reply_to import deliver_replies
 from fakeamqp.node.state.commands import Publish, TimePasses
-from fakeamqp.node.state.message import Death, Entry, Message
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.watching import DEAD_LETTERED, REFUSED, UNDELIVERABLE
 from fakeamqp.node.words.dates import date_s
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.tables import EMPTY_TABLE, LongLong, Table

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fakeamqp.node.kernel.journal import DelayedMessage
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.messages.arrivals import arrive
-from fakeamqp.node.observers.watching import DELAYED
 from fakeamqp.node.routing.delayed_exchange import after_delay
-from fakeamqp.node.state.journal import DelayedMessage
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.watching import DELAYED
 from fakeamqp.node.words.bindings import Destination
 from fakeamqp.node.words.facts import ExchangeFact
 from fakeamqp.spec.errors import HardError

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from fakeamqp.node.metadata.policy_matching import APPLIES_TO
 from fakeamqp.node.queues.queue_arguments import (
     FILTER_SIZES,
     MASTER_LOCATORS,
@@ -18,6 +17,7 @@ from fakeamqp.node.queues.queue_arguments import (
     STRATEGIES,
     seconds_of,
 )
+from fakeamqp.node.state.policy_matching import APPLIES_TO
 from fakeamqp.node.words import erlang
 from fakeamqp.node.words.facts import PolicyFact
 from fakeamqp.node.words.parameters import number_errors, pattern_errors

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fakeamqp.node.kernel.journal import QueueStore
+from fakeamqp.node.kernel.message import Entry
 from fakeamqp.node.messages.dead_letter import retry_dead_letters
 from fakeamqp.node.messages.late_delivery import recover_delayed
 from fakeamqp.node.metadata.apply import APPLY
@@ -10,8 +12,6 @@ from fakeamqp.node.metadata.survival import is_redelivered_after_restart
 from fakeamqp.node.queues.effects import Discarded
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.state.commands import TimePasses
-from fakeamqp.node.state.journal import QueueStore
-from fakeamqp.node.state.message import Entry
 from fakeamqp.node.state.node_state import NodeState
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.facts import (
     BindingFact,

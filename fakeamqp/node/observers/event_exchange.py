@@ -9,11 +9,11 @@ import functools
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.messages.arrivals import arrive
 from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.routing.exchanges import EVENT_EXCHANGE, EVENT_VHOST
 from fakeamqp.node.state.connection import Channel, Connection, channel_of
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.words.dates import date_ms
 from fakeamqp.node.words.erlang import binary, printed, term

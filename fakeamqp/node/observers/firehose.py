@@ -5,21 +5,15 @@ Source: rabbit_trace.erl; observed.
 
 from __future__ import annotations
 
+from fakeamqp.node.kernel.message import Entry, Message
 from fakeamqp.node.messages.arrivals import arrive
-from fakeamqp.node.operator.commands import existing_vhost
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.exchanges import TRACE_EXCHANGE
 from fakeamqp.node.state.connection import Channel
-from fakeamqp.node.state.message import Entry, Message
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.words.names import NODE_NAME
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.spec.tables import LongLong, Table
-
-
-def set_tracing(state: NodeState, vhost: str, is_traced: bool) -> None:
-    """Switch the firehose of a virtual host on or off. It is off after a restart, as RabbitMQ keeps it nowhere."""
-    existing_vhost(state, vhost).is_traced = is_traced
 
 
 def copy_publish(state: NodeState, channel: Channel, message: Message, queues: tuple[Queue, ...]) -> None:

@@ -220,6 +220,11 @@ def close_connections(state: NodeState, reason: str, vhost: str | None) -> None:
             force_close(state, connection, reason)
 
 
+def set_tracing(state: NodeState, vhost: str, is_traced: bool) -> None:
+    """Switch the firehose of a virtual host on or off. It is off after a restart, as RabbitMQ keeps it nowhere."""
+    existing_vhost(state, vhost).is_traced = is_traced
+
+
 def _forget_permissions(state: NodeState, user: str | None = None, vhost: str | None = None) -> None:
     access = state.access
     facts: list[PermissionFact | TopicPermissionFact] = [

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from sortedcontainers import SortedDict, SortedKeyList
 
+from fakeamqp.node.kernel.message import Entry
 from fakeamqp.node.queues.log import Log
-from fakeamqp.node.state.message import Entry
 
 HIGHEST_NORMAL_PRIORITY = 4
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.queues.backlog import Backlog, Line, PriorityBacklog
 from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
 from fakeamqp.node.queues.effects import Effect, GiveUp, Unused
@@ -20,7 +21,6 @@ from fakeamqp.node.queues.serving import (
     wake_for,
 )
 from fakeamqp.node.queues.single_active import SingleActive
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.words.names import queue_named
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import access_refused, precondition_failed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from fakeamqp.node.kernel.message import Entry
 from fakeamqp.node.queues.consumer import Consumer
-from fakeamqp.node.state.message import Entry
 from fakeamqp.spec.records import Record
 
 

@@ -9,8 +9,8 @@ import bisect
 from collections import deque
 from collections.abc import Iterator
 
+from fakeamqp.node.kernel.message import Entry
 from fakeamqp.node.queues.queue_arguments import QueueArguments
-from fakeamqp.node.state.message import Entry
 
 DEFAULT_SEGMENT_SIZE_BYTES = 500_000_000
 CHUNK_OVERHEAD_BYTES = 64

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from fakeamqp.node.kernel.journal import QueueStore
+from fakeamqp.node.kernel.message import Entry, Message
+from fakeamqp.node.kernel.timers import Timer
 from fakeamqp.node.queues.backlog import Backlog
 from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
 from fakeamqp.node.queues.effects import Discarded, Effect
 from fakeamqp.node.queues.queue_arguments import QueueArguments, parse_queue_arguments
-from fakeamqp.node.state.journal import QueueStore
-from fakeamqp.node.state.message import Entry, Message
-from fakeamqp.node.state.timers import Timer
 from fakeamqp.node.words.facts import PolicyFact, QueueFact
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.properties import BasicProperties

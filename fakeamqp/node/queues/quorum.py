@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.queues.backlog import Backlog, QuorumBacklog
 from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
 from fakeamqp.node.queues.effects import Deliver, Effect, GiveUp, Replaced, SettledAtOnce
@@ -20,7 +21,6 @@ from fakeamqp.node.queues.serving import (
     wake_for,
 )
 from fakeamqp.node.queues.single_active import SingleActive
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.words import erlang
 from fakeamqp.node.words.arguments import DELIVERY_COUNT
 from fakeamqp.node.words.names import queue_named

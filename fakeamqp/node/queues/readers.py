@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.queues.consumer import Consumer, Receiver
 from fakeamqp.node.queues.log import Log
 from fakeamqp.node.queues.queue_arguments import seconds_of
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.words import erlang
 from fakeamqp.node.words.dates import moment_us
 from fakeamqp.node.words.profile import Profile

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.effects import Deliver, Effect, GiveUp, WakeAt
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
 
 Charge: TypeAlias = Callable[[Queue, Consumer], None]
 """`charge(queue, consumer)`: count a delivery against the prefetch limits."""

@@ -9,6 +9,7 @@ import decimal
 from collections.abc import Iterable
 from typing import Any, cast
 
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.queues.backlog import Backlog
 from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
 from fakeamqp.node.queues.effects import Deliver, Effect, Forget
@@ -17,7 +18,6 @@ from fakeamqp.node.queues.queue import Queue, QueueType, Unacked
 from fakeamqp.node.queues.queue_arguments import QueueArguments
 from fakeamqp.node.queues.readers import FILTER_VALUE, Readers
 from fakeamqp.node.queues.serving import publish_freely
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.words.names import queue_named
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import HardError, not_implemented, precondition_failed

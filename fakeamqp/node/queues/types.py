@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from fakeamqp.node.kernel.journal import QueueStore
 from fakeamqp.node.queues.classic import CLASSIC
 from fakeamqp.node.queues.queue import Queue, QueueType
 from fakeamqp.node.queues.queue_arguments import parse_queue_arguments
 from fakeamqp.node.queues.quorum import QUORUM
 from fakeamqp.node.queues.stream import STREAM
-from fakeamqp.node.state.journal import QueueStore
 from fakeamqp.node.words.facts import QueueFact
 from fakeamqp.node.words.profile import Profile
 

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.exchange_types import BindingIndex, ExchangeType
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.erlang import binary
 from fakeamqp.node.words.facts import ExchangeFact

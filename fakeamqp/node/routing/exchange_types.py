@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.topic import TopicTrie
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.erlang import printed, term
 from fakeamqp.node.words.facts import ExchangeFact

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 from sortedcontainers import SortedKeyList
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.exchange_types import BindingIndex, ExchangeType, FanoutIndex
 from fakeamqp.node.routing.hashing import jump_consistent_hash, phash2
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.erlang import binary, printed, term
 from fakeamqp.node.words.facts import ExchangeFact

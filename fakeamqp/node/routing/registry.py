@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.delayed_exchange import DELAYED_MESSAGE, Delay, delayed_type
 from fakeamqp.node.routing.exchange_types import BindingIndex, ExchangeType, FanoutIndex, standard_types
 from fakeamqp.node.routing.plugin_exchanges import Choose, plugin_types
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.erlang import ATOMS
 from fakeamqp.node.words.facts import ExchangeFact

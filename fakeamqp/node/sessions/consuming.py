@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fakeamqp.node.messages import reply_to
+from fakeamqp.node.messages.reply_to import REPLY_TO, stop_consuming
 from fakeamqp.node.metadata.lease import renew_lease
 from fakeamqp.node.metadata.lifecycle import cancel_consumer
 from fakeamqp.node.metadata.permissions import check_queue
@@ -10,8 +12,6 @@ from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.consumer_arguments import check_consumer_arguments, consumer_priority
 from fakeamqp.node.queues.declaring import assert_may_use
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.sessions import reply_to
-from fakeamqp.node.sessions.reply_to import REPLY_TO, stop_consuming
 from fakeamqp.node.state.commands import Consume, Credit, Get
 from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.node_state import NodeState

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from fakeamqp.node.kernel.message import Entry
 from fakeamqp.node.observers import firehose
-from fakeamqp.node.observers.watching import DELIVERED
 from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.sessions import consumer_timeout
 from fakeamqp.node.state.connection import Channel
-from fakeamqp.node.state.message import Entry
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.watching import DELIVERED
 from fakeamqp.spec.methods import BasicDeliver
 
 

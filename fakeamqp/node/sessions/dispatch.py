@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fakeamqp.node.messages import publishing
 from fakeamqp.node.metadata.lifecycle import end_connection
 from fakeamqp.node.metadata.limits import assert_user_may_open_channel
-from fakeamqp.node.sessions import consuming, exchange_methods, handshake, queue_methods, settling, transactions
+from fakeamqp.node.sessions import (
+    consuming,
+    exchange_methods,
+    handshake,
+    publishing,
+    queue_methods,
+    settling,
+    transactions,
+)
 from fakeamqp.node.state.connection import Channel, Connection, Phase
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.spec import methods

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fakeamqp.node.messages.reply_to import REPLY_TO, assert_declarable
 from fakeamqp.node.metadata.commit import commit
 from fakeamqp.node.metadata.lease import renew_lease
 from fakeamqp.node.metadata.lifecycle import delete_queue
@@ -17,7 +18,6 @@ from fakeamqp.node.queues.declaring import (
 )
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.queues.queue_arguments import QUEUE_TYPE, checked_dead_letter_exchange
-from fakeamqp.node.sessions.reply_to import REPLY_TO, assert_declarable
 from fakeamqp.node.state.commands import Purge
 from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.node_state import NodeState

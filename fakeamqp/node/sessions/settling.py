@@ -8,8 +8,6 @@ from fakeamqp.node.queues.queue import Unacked
 from fakeamqp.node.state.commands import Credit, Settle
 from fakeamqp.node.state.connection import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome
 from fakeamqp.node.state.node_state import NodeState
-from fakeamqp.node.words import erlang
-from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import HardError, not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
@@ -111,29 +109,3 @@ def _give_credit(state: NodeState, channel: Channel) -> None:
     """Tell queues that the channel may have room for more."""
     queues = dict.fromkeys(consumer.queue.name for consumer in channel.consumers.values())
     state.line.extend(Credit(channel.vhost.queues[name], channel) for name in queues)
-
-
-def in_order_of_return(deliveries: list[Unacked], profile: Profile) -> list[Unacked]:
-    """What a channel held that is over, in the order in which it comes back.
-
-    A quorum queue goes through the consumers by tag, in 4.0 by age; each get is one. Of a get the tag is the delivery
-    tag as text; in 4.0 gets come last. Source: rabbit_fifo.erl, the keys of the map of consumers; observed. A classic
-    queue does not care.
-    """
-    oldest: dict[str, int] = {}
-    for each in deliveries:
-        if each.consumer is not None:
-            tag = each.consumer.tag
-            oldest[tag] = min(oldest.get(tag, each.consumer.number), each.consumer.number)
-
-    youngest = max(oldest.values(), default=0)
-
-    def key_by_age(each: Unacked) -> tuple[int, bytes]:
-        if each.consumer is None:
-            return youngest + 1, str(each.delivery_tag).encode()
-        return oldest[each.consumer.tag], b""
-
-    def key_by_tag(each: Unacked) -> tuple[int, bytes]:
-        return 0, erlang.binary(str(each.delivery_tag) if each.consumer is None else each.consumer.tag)
-
-    return sorted(deliveries, key=key_by_tag if profile.quorum_sorts_consumers_by_tag else key_by_age)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from fakeamqp.node.messages.arrivals import arrive
-from fakeamqp.node.messages.publishing import give_back
 from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.sessions.publishing import give_back
 from fakeamqp.node.sessions.settling import check_return, settle_deliveries
 from fakeamqp.node.state.connection import ACKNOWLEDGED, Channel, Publication, Transaction
 from fakeamqp.node.state.node_state import NodeState

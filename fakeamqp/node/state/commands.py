@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.effects import Discarded
 from fakeamqp.node.queues.queue import Queue, Unacked
 from fakeamqp.node.queues.queue_arguments import QueueArguments
 from fakeamqp.node.state.connection import Channel, Outcome
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.state.receipts import Receipt
 from fakeamqp.spec.records import Record
 

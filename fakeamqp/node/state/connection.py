@@ -6,10 +6,10 @@ import enum
 from collections import OrderedDict, deque
 from typing import Literal, NamedTuple, TypeAlias, cast
 
+from fakeamqp.node.kernel.message import Entry, Message
+from fakeamqp.node.kernel.timers import Timer
 from fakeamqp.node.queues.consumer import Consumer, Receiver
 from fakeamqp.node.queues.queue import Queue, Registrations, Unacked
-from fakeamqp.node.state.message import Entry, Message
-from fakeamqp.node.state.timers import Timer
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.spec.errors import SoftError, not_found, precondition_failed
 from fakeamqp.spec.methods import Method

@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from fakeamqp.node.observers.watching import ClosingWatch, Watch
+from fakeamqp.node.kernel.journal import Journal
+from fakeamqp.node.kernel.message import Entry, Message
+from fakeamqp.node.kernel.timers import Timers
 from fakeamqp.node.queues.effects import Discarded
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.plugin_exchanges import Choose
@@ -14,11 +16,9 @@ from fakeamqp.node.routing.registry import ExchangeTypes, Matching
 from fakeamqp.node.state.access import Access
 from fakeamqp.node.state.commands import Command
 from fakeamqp.node.state.connection import Channel, Connection
-from fakeamqp.node.state.journal import Journal
-from fakeamqp.node.state.message import Entry, Message
 from fakeamqp.node.state.receipts import Awaiting, Commit
-from fakeamqp.node.state.timers import Timers
 from fakeamqp.node.state.vhost import VirtualHost
+from fakeamqp.node.state.watching import ClosingWatch, Watch
 from fakeamqp.node.words.facts import ExchangeFact, GlobalParameterFact
 from fakeamqp.node.words.profile import Profile
 

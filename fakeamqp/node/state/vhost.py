@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fakeamqp.node.metadata.policy_matching import Policies
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.exchanges import EVENT_EXCHANGE, EVENT_VHOST, PREDECLARED_EXCHANGES, Exchange
 from fakeamqp.node.routing.registry import ExchangeTypes
-from fakeamqp.node.state.message import Message
+from fakeamqp.node.state.policy_matching import Policies
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import BindingFact, ExchangeFact, VirtualHostFact, VirtualHostLimitsFact
 from fakeamqp.node.words.names import exchange_named, queue_named

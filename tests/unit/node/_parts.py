@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from fakeamqp.node.kernel.journal import Journal
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.node import Node
 from fakeamqp.node.operator import commands
 from fakeamqp.node.queues import types
@@ -13,8 +15,6 @@ from fakeamqp.node.queues.effects import Effect
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.registry import ExchangeTypes, Matching
 from fakeamqp.node.state.connection import Channel, Connection
-from fakeamqp.node.state.journal import Journal
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.words.facts import QueueFact
 from fakeamqp.node.words.profile import profile_of
 from fakeamqp.spec.methods import (

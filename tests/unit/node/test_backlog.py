@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from fakeamqp.node.kernel.message import Entry
 from fakeamqp.node.queues.backlog import Backlog, Line, PriorityBacklog, QuorumBacklog
-from fakeamqp.node.state.message import Entry
 from tests.unit.node._parts import fill, make_queue
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry
 from fakeamqp.node.messages.dead_letter import dead_letter
 from fakeamqp.node.node import Node
 from fakeamqp.node.queues.effects import Discarded
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry
 from fakeamqp.spec.methods import QueueBind, QueueDeclare
 from tests.unit.node._parts import Session, make_node, message
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.kernel.journal import Journal
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.node import Node
 from fakeamqp.node.operator import commands
 from fakeamqp.node.routing.delayed_exchange import MAX_DELAY_MS, delay_of
-from fakeamqp.node.state.journal import Journal
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.profile import PROFILES
 from fakeamqp.spec.errors import HardError
 from fakeamqp.spec.methods import (

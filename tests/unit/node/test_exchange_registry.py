@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.registry import UNSUPPORTED_EXCHANGE_TYPES
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import ExchangeFact
 from fakeamqp.spec.errors import Misuse, UnsupportedFeature

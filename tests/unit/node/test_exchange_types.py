@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.exchange_types import BindingIndex, headers_match, standard_types, validate_headers_binding
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import ExchangeFact
 from fakeamqp.node.words.profile import PROFILES

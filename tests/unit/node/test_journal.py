@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.state.journal import Journal, QueueStore
+from fakeamqp.node.kernel.journal import Journal, QueueStore
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import (
     BindingFact,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.exchange_types import BindingIndex
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import ExchangeFact
 from fakeamqp.spec.properties import BasicProperties

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry
 from fakeamqp.node.queues.log import CHUNK_OVERHEAD_BYTES, Log
 from fakeamqp.node.queues.queue_arguments import QueueArguments
-from fakeamqp.node.state.message import NO_EXPIRY_US, Entry
 from tests.unit.node._parts import SECOND_US, make_queue, message
 
 BODY_BYTES = 100

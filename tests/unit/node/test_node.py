@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fakeamqp.node.kernel.journal import Journal
 from fakeamqp.node.state.commands import TimePasses
-from fakeamqp.node.state.journal import Journal
 from fakeamqp.spec.methods import (
     BasicAck,
     BasicConsume,

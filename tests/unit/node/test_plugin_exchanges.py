@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.exchange_types import BindingIndex
 from fakeamqp.node.routing.plugin_exchanges import check_weight, plugin_types
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import ExchangeFact
 from fakeamqp.node.words.profile import PROFILES

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.kernel.timers import Timers
 from fakeamqp.node.queues.declaring import assert_equivalent_queue, assert_may_use
 from fakeamqp.node.queues.effects import Deliver, Discarded, GiveUp, Replaced, Unused, WakeAt
 from fakeamqp.node.queues.queue import Queue, Registrations, Unacked
 from fakeamqp.node.queues.quorum import requeue
-from fakeamqp.node.state.timers import Timers
 from fakeamqp.node.words.profile import PROFILES
 from fakeamqp.spec.errors import SoftError
 from tests.unit.node._parts import QUORUM, checkout, fill, make_channel, make_consumer, make_queue, message, queue_fact

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.kernel.journal import QueueStore
 from fakeamqp.node.metadata.commit import commit
 from fakeamqp.node.metadata.survival import is_redelivered_after_restart, survives, survives_entry
 from fakeamqp.node.node import Node
 from fakeamqp.node.queues.types import make_queue
-from fakeamqp.node.state.journal import QueueStore
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import (
     BindingFact,

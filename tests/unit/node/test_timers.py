@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakeamqp.node.state.timers import NEVER_US, Timers
+from fakeamqp.node.kernel.timers import NEVER_US, Timers
 
 
 def nothing() -> None:

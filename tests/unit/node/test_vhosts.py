@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.exchanges import Exchange
 from fakeamqp.node.state import vhost as vhosts
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import BindingFact, ExchangeFact

@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
+from fakeamqp.node.kernel.journal import Journal
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.node import Node
-from fakeamqp.node.observers.watching import (
+from fakeamqp.node.operator import commands
+from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.state.connection import Channel
+from fakeamqp.node.state.watching import (
     ACKED,
     DEAD_LETTERED,
     DELAYED,
@@ -28,11 +33,6 @@ from fakeamqp.node.observers.watching import (
     ROUTED,
     UNDELIVERABLE,
 )
-from fakeamqp.node.operator import commands
-from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.connection import Channel
-from fakeamqp.node.state.journal import Journal
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.words.profile import profile_of
 from fakeamqp.spec.methods import (
     BasicAck,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from fakeamqp.node.state.message import Entry, Message
+from fakeamqp.node.kernel.message import Entry, Message
 from fakeamqp.node.words.facts import Fact, Key, QueueFact, key_of
 
 QueueKey: TypeAlias = tuple[str, str]

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from fakeamqp.node.kernel.message import Message
     from fakeamqp.node.queues.queue import Queue
     from fakeamqp.node.state.connection import Channel
-    from fakeamqp.node.state.message import Message
 
 ROUTED = "routed"
 """It has arrived from outside, and these queues are where it goes; where there is none, it is gone."""

@@ -5,10 +5,10 @@ Source: rabbit_channel.erl (the clauses for amq.rabbitmq.reply-to, deliver_reply
 
 from __future__ import annotations
 
-from fakeamqp.node.observers.watching import REPLIED
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.state.connection import Channel, ReplyConsumer
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.watching import REPLIED
 from fakeamqp.node.words.names import queue_named
 from fakeamqp.spec.errors import not_found, precondition_failed
 from fakeamqp.spec.methods import BasicConsume, BasicConsumeOk, BasicDeliver

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
+from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.messages.arrivals import arrive
+from fakeamqp.node.messages.reply_to import REPLY_TO, address_for_replies, deliver_replies
 from fakeamqp.node.metadata.permissions import check_exchange, check_topic
 from fakeamqp.node.observers.firehose import copy_publish
-from fakeamqp.node.observers.watching import RETURNED
 from fakeamqp.node.routing.exchanges import Exchange
-from fakeamqp.node.sessions.reply_to import REPLY_TO, address_for_replies, deliver_replies
 from fakeamqp.node.state.connection import Channel, Publication
-from fakeamqp.node.state.message import Message
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.receipts import Awaiting, Receipt
+from fakeamqp.node.state.watching import RETURNED
 from fakeamqp.node.words import erlang
 from fakeamqp.node.words.names import exchange_named
 from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
