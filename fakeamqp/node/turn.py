@@ -16,6 +16,7 @@ from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry
 from fakeamqp.node.messages.dead_letter import dead_letter, finish_dead_letters, give_up
 from fakeamqp.node.metadata.lease import renew_lease
 from fakeamqp.node.metadata.lifecycle import delete_queue
+from fakeamqp.node.metadata.recovery import restart_queue
 from fakeamqp.node.metadata.survival import survives_entry
 from fakeamqp.node.observers.event_exchange import INTERNAL
 from fakeamqp.node.queues.effects import (
@@ -68,8 +69,7 @@ def _checkout(state: NodeState, queue: Queue) -> None:
 
 def _publish(state: NodeState, queue: Queue, command: commands.Publish) -> None:
     message, receipt = command.message, command.receipt
-    if queue.may_refuse and queue.type.refuses(queue, message):
-        _refuse(state, queue, command)
+    if queue.may_refuse and _fails(state, queue, command):
         return
     entry = queue.type.enqueue(queue, message, state.now_us)
     if queue.store is not None:
@@ -78,6 +78,19 @@ def _publish(state: NodeState, queue: Queue, command: commands.Publish) -> None:
         receipt.taken(queue.name, state.journal.appended if entry.survives else 0)
     if queue.had_consumer or queue.is_limited or entry.expires_us != NO_EXPIRY_US:
         _checkout(state, queue)
+
+
+def _fails(state: NodeState, queue: Queue, command: commands.Publish) -> bool:
+    """Whether a queue that may refuse does not take a message."""
+    if queue.type.dies_of_publish(queue):
+        if command.receipt is not None and command.message.is_persistent and queue.store is not None:
+            command.receipt.refused()
+        restart_queue(state, queue)
+        return True
+    if queue.type.refuses(queue, command.message):
+        _refuse(state, queue, command)
+        return True
+    return False
 
 
 def _refuse(state: NodeState, queue: Queue, command: commands.Publish) -> None:
@@ -169,8 +182,7 @@ def _consume(state: NodeState, queue: Queue, command: commands.Consume) -> None:
 
 
 def _cancel(state: NodeState, queue: Queue, command: commands.Cancel) -> None:
-    queue.remove_consumer(command.consumer)
-    _checkout(state, queue)
+    _bring_about(state, queue, queue.type.cancel(queue, command.consumer, state.now_us))
 
 
 def _credit(state: NodeState, queue: Queue, command: commands.Credit) -> None:
@@ -194,6 +206,10 @@ def _configure(state: NodeState, queue: Queue, command: commands.Configure) -> N
     _bring_about(state, queue, effects)
 
 
+def _crash(state: NodeState, queue: Queue, command: commands.Crash) -> None:
+    restart_queue(state, queue)
+
+
 def _let_time_pass(state: NodeState, queue: Queue, command: commands.TimePasses) -> None:
     _checkout(state, queue)
 
@@ -214,6 +230,7 @@ CARRY_OUT: dict[type[Command], Callable[[NodeState, Queue, Any], None]] = {
     commands.Credit: _credit,
     commands.Purge: _purge,
     commands.Configure: _configure,
+    commands.Crash: _crash,
     commands.TimePasses: _let_time_pass,
     commands.Expire: _expire,
 }

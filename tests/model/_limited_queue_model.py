@@ -77,6 +77,8 @@ class ModelQueue:
     active: ModelConsumer | None = None
     is_quiescing: bool = False
     """Whether the active consumer of a quorum queue of 4.0 only settles what it has."""
+    is_stalled: bool = False
+    """Whether a classic queue of 3.10 has not looked since its active consumer was cancelled."""
     dead: list[tuple[bytes, str]] = field(default_factory=list)
     count: int = 0
     consumers_ever: int = 0
@@ -104,6 +106,7 @@ class ModelQueue:
         return self.is_over(1)
 
     def publish(self, body: bytes, priority: int, now_us: int) -> None:
+        self.is_stalled = False
         self.count += 1
         ttl_ms = self.settings.ttl_ms
         expires_us = None if ttl_ms is None else now_us + ttl_ms * 1000
@@ -119,6 +122,7 @@ class ModelQueue:
     # -- who consumes -------------------------------------------------------------------------------------------------
 
     def add(self, consumer: ModelConsumer) -> None:
+        self.is_stalled = False
         self.consumers.append(consumer)
         self.consumers_ever += 1
         consumer.age = self.consumers_ever
@@ -127,8 +131,11 @@ class ModelQueue:
         else:
             self.active = self.active or consumer
 
-    def remove(self, consumer: ModelConsumer) -> None:
+    def remove(self, consumer: ModelConsumer, *, is_cancelled: bool = False) -> None:
         self.consumers.remove(consumer)
+        if self.settings.version == "3.10" and not self.settings.is_quorum:
+            is_left_alone = self.is_stalled or (self.active is consumer and bool(self.ready and self.consumers))
+            self.is_stalled = is_cancelled and is_left_alone
         if self.active is consumer:
             self.is_quiescing = False
             self.active = None if self.replaces else self.heir()
@@ -167,7 +174,8 @@ class ModelQueue:
         if not self.settings.single_active:
             able = [each for each in self.consumers if each.can_take()]
             return [each for each in able if each.priority == max(other.priority for other in able)]
-        return [self.active] if self.active and self.active.can_take() and not self.is_quiescing else []
+        is_idle = self.is_quiescing or self.is_stalled
+        return [self.active] if self.active and self.active.can_take() and not is_idle else []
 
     # -- what becomes of messages --------------------------------------------------------------------------------------
 
@@ -222,6 +230,7 @@ class ModelQueue:
 
     def take_back(self, message: ModelMessage, *, by_client: bool) -> None:
         """A message that was out is ready again, or dies of it."""
+        self.is_stalled = False
         message.redelivered = True
         message.returns += 1
         settings = self.settings
@@ -264,6 +273,7 @@ class ModelQueue:
     def restart(self, held: list[ModelMessage], *, graceful: bool) -> None:
         """The node went down and is back; nobody is there any more."""
         self.consumers, self.active, self.is_quiescing, self.known, self.blocked = [], None, False, [], []
+        self.is_stalled = False
         for message in held:
             message.redelivered = True
             message.returns += 1

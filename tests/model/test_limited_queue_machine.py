@@ -136,6 +136,8 @@ class LimitedQueueMachine(RuleBasedStateMachine):
 
     @rule(number=channels, priority=st.integers(0, 7))
     def publish(self, number: int, priority: int) -> None:
+        if self.queue.is_stalled and self.queue.ready:
+            return  # which would kill the queue
         self.numbers += 1
         body = str(self.numbers).encode()
         settings = self.queue.settings
@@ -198,7 +200,7 @@ class LimitedQueueMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 5))
     def cancel(self, which: int) -> None:
         consumer = self.queue.consumers[which % len(self.queue.consumers)]
-        self.queue.remove(consumer)
+        self.queue.remove(consumer, is_cancelled=True)
         assert self.say(consumer.channel, BasicCancel(consumer.tag)) == [BasicCancelOk(consumer.tag)]
 
     @precondition(lambda self: any(self.held.values()))

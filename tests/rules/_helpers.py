@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pika
@@ -15,6 +16,16 @@ def wait_for(connection: pika.BlockingConnection, condition: Callable[[], bool])
             return
         connection.process_data_events(time_limit=5)
     assert condition(), "RabbitMQ did not send what the test waits for"
+
+
+def wait_until_back(connect: Callable[[], pika.BlockingConnection], queue: str) -> BlockingChannel:
+    """Wait until a queue is there again whose process has died: meanwhile it is "not found", or worse. A channel."""
+    for _ in range(500):
+        with contextlib.suppress(pika.exceptions.AMQPError):
+            channel = connect().channel()
+            channel.queue_declare(queue, passive=True)
+            return channel
+    raise AssertionError(f"{queue} does not come back")
 
 
 def get_all(channel: BlockingChannel, queue: str) -> list[bytes]:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from tests.rules._limits import TO_DEAD, dead_letter, declare, publish, wait_for_message
+from tests.rules._consuming import Consumer
+from tests.rules._helpers import get_all, wait_for, wait_until_back
+from tests.rules._limits import TO_DEAD, Connect, dead_letter, declare, publish, ready, reject, wait_for_message
 
 MILLENNIUM = datetime.datetime(2000, 1, 1)
 SUPPLIED = {
@@ -41,6 +43,40 @@ def test_another_supplied_death_is_kept_behind_the_new_one_in_3_10(
 ) -> None:
     deaths = dead_letter(channel, headers={"x-death": [{**SUPPLIED, **other}]}).headers["x-death"]
     assert [death["count"] for death in deaths] == {"3.10": [1, 7], "4.0": [1]}[version]
+
+
+@pytest.mark.only("3.10")
+def test_a_supplied_death_that_is_no_table_kills_a_classic_queue(
+    channel: BlockingChannel, connect: Connect, orders: str
+) -> None:
+    """With its consumers, and whatever is transient in it."""
+    publish(channel, orders, b"1", headers={"x-death": [1]})
+    publish(channel, orders, b"2")
+    consumer = Consumer(channel, orders)
+    assert consumer.take(2) == [b"1", b"2"]
+    channel.basic_reject(1, requeue=False)
+    wait_for(channel.connection, lambda: not channel.consumer_tags)
+    again = wait_until_back(connect, orders)
+    assert (ready(again, orders), ready(again, "dead")) == (0, 0)
+    channel.basic_ack(2)
+    publish(channel, orders, b"3")
+    assert get_all(channel, orders) == [b"3"]
+
+
+@pytest.mark.only("3.10")
+def test_a_supplied_death_that_is_no_table_takes_its_message_out_of_a_quorum_queue(
+    channel: BlockingChannel, connect: Connect
+) -> None:
+    arguments = {"x-queue-type": "quorum", "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+    channel.queue_declare("dead")
+    channel.queue_declare("orders", durable=True, arguments=arguments)
+    publish(channel, "orders", b"1", headers={"x-death": [1]})
+    publish(channel, "orders", b"2")
+    reject(channel, "orders")
+    again = wait_until_back(connect, "orders")
+    reject(again, "orders")
+    assert wait_for_message(again, "dead")[2] == b"2"
+    assert ready(again, "orders") == 0
 
 
 def test_a_supplied_x_death_leaves_no_first_death_in_3_10(channel: BlockingChannel, orders: str, version: str) -> None:

@@ -7,7 +7,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.expect import channel_closed
 from tests.rules._consuming import Consumer
-from tests.rules._helpers import get_all
+from tests.rules._helpers import get_all, wait_for, wait_until_back
 from tests.rules._kinds import assert_shares, declare, publish
 from tests.rules._queues import Connect, consumers, fill, wait_until_ready
 
@@ -109,18 +109,75 @@ def test_a_cancelled_active_consumer_keeps_what_it_has(channel: BlockingChannel,
     assert second.methods[1].redelivered
 
 
-@pytest.mark.parametrize("kind", [pytest.param("classic", marks=pytest.mark.only("4.0")), "quorum"])
-def test_the_successor_of_a_full_consumer_is_served_at_once(
-    channel: BlockingChannel, connect: Connect, queue: str
+@both
+def test_the_successor_of_a_full_consumer_is_served_at_once_but_not_by_classic_queues_of_3_10(
+    channel: BlockingChannel, connect: Connect, queue: str, kind: str, version: str
 ) -> None:
     first, second = (consume(connect, queue, limit=1) for _ in range(2))
     publish(channel, queue, "1", "2")
     assert_shares({first: ["1"], second: []})
     first.channel.basic_cancel(first.tag)
-    assert_shares({first: [], second: ["2"]})
+    is_served = (kind, version) != ("classic", "3.10")
+    assert_shares({first: [], second: ["2"] if is_served else []})
     first.requeue()
-    second.ack()
+    if is_served:
+        second.ack()
     assert_shares({second: ["1"]})
+
+
+@pytest.fixture
+def left_alone(channel: BlockingChannel, connect: Connect, queue: str) -> tuple[Consumer, Consumer]:
+    """A cancelled consumer that holds "1", and its successor, which gets nothing of "2" and "3"."""
+    first, second = (consume(connect, queue, limit=1) for _ in range(2))
+    publish(channel, queue, "1", "2", "3")
+    assert_shares({first: ["1"], second: []})
+    first.channel.basic_cancel(first.tag)
+    assert_shares({first: [], second: []})
+    return first, second
+
+
+@pytest.mark.only("3.10")
+@pytest.mark.parametrize("kind", ["classic"])
+class TestLeftAlone:
+    """What makes a classic queue of 3.10 look that its active consumer's cancellation has left alone."""
+
+    def test_an_acknowledgement_does_not(self, left_alone: tuple[Consumer, Consumer]) -> None:
+        first, second = left_alone
+        first.ack()
+        assert_shares({second: []})
+
+    def test_basic_get_does_not(
+        self, channel: BlockingChannel, queue: str, left_alone: tuple[Consumer, Consumer]
+    ) -> None:
+        assert channel.basic_get(queue, auto_ack=True)[2] == b"2"
+        assert_shares({left_alone[1]: []})
+
+    def test_another_consumer_does(self, connect: Connect, queue: str, left_alone: tuple[Consumer, Consumer]) -> None:
+        third = consume(connect, queue)
+        assert_shares({left_alone[1]: ["2"], third: []})
+
+    def test_the_end_of_a_channel_does(self, left_alone: tuple[Consumer, Consumer]) -> None:
+        first, second = left_alone
+        first.channel.close()
+        assert_shares({second: ["1"]})
+
+    def test_a_publish_does_where_nothing_is_left(
+        self, channel: BlockingChannel, queue: str, left_alone: tuple[Consumer, Consumer]
+    ) -> None:
+        channel.queue_purge(queue)
+        publish(channel, queue, "4")
+        assert_shares({left_alone[1]: ["4"]})
+
+    def test_otherwise_a_publish_kills_the_queue_which_forgets_what_is_transient(
+        self, channel: BlockingChannel, connect: Connect, queue: str, left_alone: tuple[Consumer, Consumer]
+    ) -> None:
+        first, second = left_alone
+        channel.basic_publish("", queue, b"4")
+        wait_for(second.channel.connection, lambda: not second.channel.consumer_tags)
+        assert get_all(wait_until_back(connect, queue), queue) == []
+        first.ack()
+        publish(channel, queue, "5")
+        assert get_all(channel, queue) == [b"5"]
 
 
 @both

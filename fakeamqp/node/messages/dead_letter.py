@@ -13,7 +13,7 @@ from fakeamqp.node.kernel.message import Death, Entry, Message
 from fakeamqp.node.messages.reply_to import deliver_replies
 from fakeamqp.node.queues.effects import Discarded
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.commands import Publish, TimePasses
+from fakeamqp.node.state.commands import Crash, Publish, TimePasses
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.watching import DEAD_LETTERED, REFUSED, UNDELIVERABLE
 from fakeamqp.node.words.dates import date_s
@@ -33,6 +33,11 @@ def give_up(state: NodeState, queue: Queue, entry: Entry, reason: str, failures:
         state.watch(state.now_us, reason, entry.message, (queue,))
     if not (queue.type.carries_failures and state.profile.keeps_own_deaths):
         failures = 0
+    if _is_deadly(state, queue, entry.message):
+        state.retract_entry(queue, entry)
+        if queue.type.is_one_process:
+            state.line.appendleft(Crash(queue))
+        return
     if not queue.settings.dead_letters_at_least_once:
         dead_letter(state, queue, entry.message, reason, failures)
         state.retract_entry(queue, entry)
@@ -42,6 +47,15 @@ def give_up(state: NodeState, queue: Queue, entry: Entry, reason: str, failures:
     assert queue.store is not None  # a quorum queue survives
     state.journal.discard_entry(queue.store, entry, reason)
     _send(state, queue, discarded)
+
+
+def _is_deadly(state: NodeState, queue: Queue, message: Message) -> bool:
+    """Whether 3.10 cannot read what a publisher has written into x-death, and dies of it (observed)."""
+    if not state.profile.bad_deaths_kill or queue.settings.dead_letter_exchange is None:
+        return False
+    exists = queue.settings.dead_letter_exchange in state.vhosts[queue.fact.vhost].exchanges
+    written = (message.properties.headers or EMPTY_TABLE).get(X_DEATH)
+    return exists and isinstance(written, list) and not all(isinstance(each, dict) for each in written)
 
 
 def _send(state: NodeState, queue: Queue, discarded: Discarded) -> None:

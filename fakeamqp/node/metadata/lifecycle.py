@@ -27,17 +27,22 @@ from fakeamqp.spec.methods import BasicCancel, EndOfStream, Method
 def delete_queue(state: NodeState, queue: Queue, by: str) -> None:
     """A queue goes, with its messages, consumers and bindings."""
     vhost = state.vhosts[queue.fact.vhost]
-    for consumer in sorted(queue.consumers, key=_cancellation_order):
-        channel = channel_of(consumer)
-        if channel.consumers.get(consumer.tag) is not consumer:
-            continue  # it has left, and the queue was about to hear of it
-        _leave(state, channel, consumer)
-        if channel.connection.is_running and channel.connection.can("consumer_cancel_notify"):
-            channel.send(BasicCancel(consumer.tag, True))
+    cancel_consumers(state, queue)
     unbind_all(state, vhost, vhost.bindings_to(Destination("queue", queue.name)))
     state.tell_leaving(DELETED, queue, chain(queue.backlog, queue.unacked.values()))
     queue.close()
     retract(state, queue.fact, by)
+
+
+def cancel_consumers(state: NodeState, queue: Queue) -> None:
+    """A queue is gone from under its consumers, and they are told."""
+    for consumer in sorted(queue.consumers, key=_cancellation_order):
+        channel = channel_of(consumer)
+        if consumer.is_gone:
+            continue
+        _leave(state, channel, consumer)
+        if channel.connection.is_running and channel.connection.can("consumer_cancel_notify"):
+            channel.send(BasicCancel(consumer.tag, True))
 
 
 def _cancellation_order(consumer: Consumer) -> tuple[int, int, str]:
@@ -95,6 +100,7 @@ def _queue_of(channel: Channel, consumer: Consumer) -> Queue:
 def _leave(state: NodeState, channel: Channel, consumer: Consumer) -> None:
     """A consumer is on its channel no longer."""
     del channel.consumers[consumer.tag]
+    consumer.is_gone = True
     renew_lease(state, _queue_of(channel, consumer))
     event_exchange.tell_of_cancelled_consumer(state, consumer)
 

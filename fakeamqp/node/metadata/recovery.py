@@ -8,11 +8,15 @@ from fakeamqp.node.messages.dead_letter import retry_dead_letters
 from fakeamqp.node.messages.late_delivery import recover_delayed
 from fakeamqp.node.metadata.apply import APPLY
 from fakeamqp.node.metadata.lease import renew_lease
+from fakeamqp.node.metadata.lifecycle import cancel_consumers
+from fakeamqp.node.metadata.policies import configure_new_queue
 from fakeamqp.node.metadata.survival import is_redelivered_after_restart
 from fakeamqp.node.queues.effects import Discarded
 from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.queues.types import make_queue
 from fakeamqp.node.state.commands import TimePasses
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.watching import DELETED
 
 
 def recover(state: NodeState) -> None:
@@ -33,6 +37,26 @@ def recover(state: NodeState) -> None:
     for queue in queues:
         retry_dead_letters(state, queue)
     journal.was_shut_down = False
+
+
+def restart_queue(state: NodeState, queue: Queue) -> None:
+    """A queue's process has died and is started again: only what is on disk comes back, and nobody consumes.
+
+    Source: rabbit_amqqueue_process.erl (init_it2), rabbit_amqqueue_sup.erl; observed on 3.10.8.
+    """
+    state.journal.sync()
+    cancel_consumers(state, queue)
+    on_disk = {} if queue.store is None else queue.store.entries
+    held = (*queue.backlog, *queue.unacked.values())
+    state.tell_leaving(DELETED, queue, (each for each in held if each.position not in on_disk))
+    queue.close()
+    again = make_queue(queue.fact, queue.store, queue.profile)
+    configure_new_queue(state, again)
+    state.vhosts[queue.fact.vhost].add_queue(again)
+    if queue.store is not None:
+        _recover_messages(again, queue.store, was_shut_down=False)
+    again.next_position = queue.next_position
+    state.line.append(TimePasses(again))
 
 
 def _recover_messages(queue: Queue, store: QueueStore, was_shut_down: bool) -> None:

@@ -95,12 +95,39 @@ def requeue(
     return take_back(queue, deliveries, now_us)
 
 
+def cancel(queue: Queue, consumer: Consumer, now_us: int) -> list[Effect]:
+    """A consumer goes. In 3.10 nobody looks then what the successor of a single active one might get."""
+    consumers = queue.consumers
+    was_active = isinstance(consumers, SingleActive) and consumers.active is consumer
+    queue.remove_consumer(consumer)
+    if was_active and queue.profile.cancelling_leaves_successor and queue.consumers and queue.backlog:
+        set_stalled(queue, True)
+    return checkout(queue, now_us)
+
+
+def set_stalled(queue: Queue, is_stalled: bool) -> None:
+    """The queue looks at its messages no more, or again."""
+    if isinstance(queue.consumers, SingleActive):
+        queue.consumers.is_stalled = is_stalled
+        queue.may_refuse = is_stalled or (queue.is_limited and queue.settings.rejects)
+
+
+def dies_of_publish(queue: Queue) -> bool:
+    """Whether the next message kills the process: it takes it for the only one (attempt_delivery; observed)."""
+    is_stalled = isinstance(queue.consumers, SingleActive) and queue.consumers.is_stalled
+    if is_stalled and not queue.backlog:
+        set_stalled(queue, False)
+        return False
+    return is_stalled
+
+
 def take_back(queue: Queue, deliveries: list[Unacked], now_us: int) -> list[Effect]:
     """Entries return to their old places.
 
     The queue looks at its length before it serves what came back, and at what expired after that
     (rabbit_amqqueue_process.erl, requeue_and_run; observed).
     """
+    set_stalled(queue, False)
     for entry in (each.entry for each in deliveries):
         entry.is_redelivered = True
         queue.put_back(entry)
@@ -120,6 +147,7 @@ def get(queue: Queue, no_ack: bool, now_us: int) -> tuple[Entry, int, list[Effec
 
 def add_consumer(queue: Queue, consumer: Consumer, unsettled: int) -> None:
     """Somebody new consumes."""
+    set_stalled(queue, False)
     queue.consumers.add(consumer)
     if consumer.exclusive:
         queue.exclusive_consumer = consumer
@@ -171,11 +199,13 @@ CLASSIC = QueueType(
     reject=reject,
     requeue=requeue,
     take_back=take_back,
+    cancel=cancel,
     get=get,
     add_consumer=add_consumer,
     configure=configure,
     stops=publish_freely,
     refuses=refuses,
+    dies_of_publish=dies_of_publish,
     has_recovered=nothing_recovered,
     check_consumer=check_consumer,
     check_get=None,
@@ -199,5 +229,6 @@ CLASSIC = QueueType(
     forgives_deletion=False,
     stops_publishers=False,
     is_log=False,
+    is_one_process=True,
     keeps_places=True,
 )

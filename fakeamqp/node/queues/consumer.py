@@ -30,6 +30,7 @@ class Consumer:
         "channel",
         "exclusive",
         "heeds_global_prefetch",
+        "is_gone",
         "line",
         "no_ack",
         "number",
@@ -37,6 +38,7 @@ class Consumer:
         "prefetch_count",
         "priority",
         "queue",
+        "surplus",
         "tag",
     )
 
@@ -69,17 +71,25 @@ class Consumer:
         self.arguments = arguments
         self.heeds_global_prefetch = heeds_global_prefetch
         self.outstanding = 0
-        """Deliveries that count against `prefetch_count`; below zero where a quorum queue gave too much credit."""
+        """Deliveries that count against `prefetch_count`."""
+        self.is_gone = False
+        """Whether its channel has forgotten it, and the queue is about to hear of that."""
+        self.surplus = 0
+        """Credit that it got twice, by which `outstanding` may go below zero."""
         self.line: deque[Consumer] = deque()
         """Those of its queue and priority that may be served."""
 
     def can_take(self) -> bool:
-        """Whether neither this consumer's nor its channel's prefetch limit is reached."""
+        """Whether it is there, and neither its own nor its channel's prefetch limit is reached."""
         channel = self.channel
-        return (not self.prefetch_count or self.outstanding < self.prefetch_count) and (
-            not channel.global_prefetch
-            or channel.outstanding < channel.global_prefetch
-            or not self.heeds_global_prefetch
+        return (
+            (not self.prefetch_count or self.outstanding < self.prefetch_count)
+            and (
+                not channel.global_prefetch
+                or channel.outstanding < channel.global_prefetch
+                or not self.heeds_global_prefetch
+            )
+            and not self.is_gone
         )
 
 

@@ -52,6 +52,8 @@ class QueueType(Record, frozen=True):
     """The same where they go back."""
     take_back: Callable[[Queue, list[Unacked], int], list[Effect]]
     """(queue, deliveries, now_us): the channel is over that had them."""
+    cancel: Callable[[Queue, Consumer, int], list[Effect]]
+    """(queue, consumer, now_us): a consumer goes; what it holds stays unacknowledged."""
     get: Callable[[Queue, bool, int], tuple[Entry, int, list[Effect]]]
     """(queue, no_ack, now_us): take the head, which there is, for basic.get; it, how many are ready behind it, and what
     else is to be done."""
@@ -63,6 +65,8 @@ class QueueType(Record, frozen=True):
     """(queue, message, what its publisher knows): whether the publisher does not even send it, having been told."""
     refuses: Callable[[Queue, Message], bool]
     """(queue, message): whether there is no room for what arrives."""
+    dies_of_publish: Callable[[Queue], bool]
+    """Whether a publish to a queue that `may_refuse` kills its process."""
     has_recovered: Callable[[Queue], None]
     """All that the disk had is in the queue again."""
 
@@ -112,6 +116,8 @@ class QueueType(Record, frozen=True):
     """Whether what is committed to it counts as taken when the queue is gone."""
     stops_publishers: bool
     """Whether a full queue that refuses tells its publishers to stop, and takes what they send until they know."""
+    is_one_process: bool
+    """Whether it is one Erlang process, which may die with all that it has in memory."""
     is_log: bool
     """Whether consumers read what stays there, instead of taking it."""
     keeps_places: bool

@@ -139,10 +139,16 @@ def requeue(
 
     Without a limit to that each is a new entry, in a command of its own (rabbit_fifo.erl, requeue).
     """
-    free(consumer, len(deliveries))
-    if queue.delivery_limit is not None:
+    limit = queue.delivery_limit
+    if limit is not None:
+        too_often = sum(each.entry.deliveries >= limit for each in deliveries)
+        if consumer is not None and queue.profile.over_limit_frees_twice:
+            consumer.surplus += too_often
+            free(consumer, too_often)
+        free(consumer, len(deliveries))
         queue.consumers.unpark(channel)
         return return_together(queue, deliveries, now_us)
+    free(consumer, len(deliveries))
     effects: list[Effect] = []
     for entry in (each.entry for each in deliveries):
         queue.consumers.unpark(channel)  # it joins the line before the message goes to whoever is first
@@ -160,6 +166,12 @@ def renewed(queue: Queue, entry: Entry) -> Entry:
     new.deliveries = entry.deliveries + 1
     new.failures = entry.failures
     return new
+
+
+def cancel(queue: Queue, consumer: Consumer, now_us: int) -> list[Effect]:
+    """A consumer goes."""
+    queue.remove_consumer(consumer)
+    return checkout(queue, now_us)
 
 
 def take_back(queue: Queue, deliveries: list[Unacked], now_us: int) -> list[Effect]:
@@ -199,7 +211,7 @@ def turn_to_be_sent(effect: Effect, profile: Profile) -> tuple[int, str]:
 def free(consumer: Consumer | None, count: int) -> None:
     """So many deliveries of a consumer no longer count. Nobody gets more credit than at first (increase_credit)."""
     if consumer is not None:
-        consumer.outstanding = max(0, consumer.outstanding - count)
+        consumer.outstanding = max(-consumer.surplus, consumer.outstanding - count)
 
 
 def activate_next(queue: Queue, channel: Receiver) -> bool:
@@ -318,11 +330,13 @@ QUORUM = QueueType(
     reject=reject,
     requeue=requeue,
     take_back=take_back,
+    cancel=cancel,
     get=get,
     add_consumer=add_consumer,
     configure=configure,
     stops=stops,
     refuses=lambda queue, message: False,
+    dies_of_publish=lambda queue: False,
     has_recovered=nothing_recovered,
     check_consumer=check_consumer,
     check_get=check_get,
@@ -345,6 +359,7 @@ QUORUM = QueueType(
     is_applied_late=True,
     forgives_deletion=True,
     stops_publishers=True,
+    is_one_process=False,
     is_log=False,
     keeps_places=False,
 )

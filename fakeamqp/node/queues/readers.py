@@ -101,7 +101,7 @@ class Reader:
 
     def has_room(self) -> bool:
         """Whether the consumer may have more deliveries outstanding."""
-        return self.consumer.outstanding < self.consumer.prefetch_count
+        return self.consumer.can_take()
 
 
 class Readers:

@@ -14,13 +14,15 @@ class SingleActive:
     rabbit_fifo.erl.
     """
 
-    __slots__ = ("_by_priority", "_consumers", "active")
+    __slots__ = ("_by_priority", "_consumers", "active", "is_stalled")
 
     def __init__(self, *, by_priority: bool) -> None:
         """`by_priority`: whether the highest priority succeeds, or who came first."""
         self._consumers: list[Consumer] = []
         self._by_priority = by_priority
         self.active: Consumer | None = None
+        self.is_stalled = False
+        """Whether the queue has not looked since the active consumer was cancelled: see classic.py."""
 
     def __len__(self) -> int:
         return len(self._consumers)
@@ -46,7 +48,9 @@ class SingleActive:
 
     def next(self) -> Consumer | None:
         """The active consumer, if it can take anything."""
-        return self.active if self.active is not None and self.active.can_take() else None
+        if self.active is None or self.is_stalled or not self.active.can_take():
+            return None
+        return self.active
 
     def park(self, consumer: Consumer) -> None:
         """Whoever was served is at its limit; it stays the active one."""

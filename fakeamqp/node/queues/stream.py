@@ -70,6 +70,12 @@ def settle(
     return checkout(queue, now_us)
 
 
+def cancel(queue: Queue, consumer: Consumer, now_us: int) -> list[Effect]:
+    """A consumer goes."""
+    queue.remove_consumer(consumer)
+    return checkout(queue, now_us)
+
+
 def take_back(queue: Queue, deliveries: list[Unacked], now_us: int) -> list[Effect]:
     """Nothing comes back to a log."""
     return checkout(queue, now_us)
@@ -206,11 +212,13 @@ STREAM = QueueType(
     reject=settle,
     requeue=settle,
     take_back=take_back,
+    cancel=cancel,
     get=get,
     add_consumer=add_consumer,
     configure=configure,
     stops=publish_freely,
     refuses=lambda queue, message: False,
+    dies_of_publish=lambda queue: False,
     has_recovered=has_recovered,
     check_consumer=check_consumer,
     check_get=check_get,
@@ -233,6 +241,7 @@ STREAM = QueueType(
     is_applied_late=False,
     forgives_deletion=False,
     stops_publishers=False,
+    is_one_process=False,
     is_log=True,
     keeps_places=False,
 )

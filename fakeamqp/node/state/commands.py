@@ -96,6 +96,12 @@ class Configure(Record):
     settings: QueueArguments
 
 
+class Crash(Record):
+    """The queue's process has died of a bug."""
+
+    queue: Queue
+
+
 class TimePasses(Record):
     """Something may have expired."""
 
@@ -109,5 +115,17 @@ class Expire(Record):
 
 
 Command: TypeAlias = (
-    Publish | Settle | SettleAtOnce | Return | Get | Consume | Cancel | Credit | Purge | Configure | TimePasses | Expire
+    Publish
+    | Settle
+    | SettleAtOnce
+    | Return
+    | Get
+    | Consume
+    | Cancel
+    | Credit
+    | Purge
+    | Configure
+    | Crash
+    | TimePasses
+    | Expire
 )

@@ -78,6 +78,14 @@ class Profile(Record, frozen=True):
     """Whether every dead letter that is routed to a stream arrives, or only those that are sent at least once."""
     stream_refusals_say_stream: bool
     """Whether the texts that refuse a stream's consumer call the queue a stream queue."""
+    cancelling_leaves_successor: bool
+    """Whether a classic queue does not look at its messages as its single active consumer is cancelled.
+
+    The successor gets nothing before something else makes the queue look; a publish kills the queue's process."""
+    bad_deaths_kill: bool
+    """Whether a dead letter whose x-death has entries that are no tables kills what handles it."""
+    over_limit_frees_twice: bool
+    """Whether a quorum queue counts the credit of a message that came back too often twice."""
     zero_priorities_are_one: bool
     """Whether x-max-priority 0 means 1, or no priorities."""
     quorum_sorts_consumers_by_tag: bool
@@ -165,6 +173,9 @@ PROFILES: dict[str, Profile] = {
         streams_store_annotations=False,
         streams_take_any_dead_letter=False,
         stream_refusals_say_stream=False,
+        cancelling_leaves_successor=True,
+        bad_deaths_kill=True,
+        over_limit_frees_twice=True,
         zero_priorities_are_one=False,
         quorum_sorts_consumers_by_tag=True,
         foreign_policy_keys=("consumer-timeout", "stream-filter-size-bytes", "target-group-size"),
@@ -216,6 +227,9 @@ PROFILES: dict[str, Profile] = {
         streams_store_annotations=True,
         streams_take_any_dead_letter=True,
         stream_refusals_say_stream=True,
+        cancelling_leaves_successor=False,
+        bad_deaths_kill=False,
+        over_limit_frees_twice=False,
         zero_priorities_are_one=True,
         quorum_sorts_consumers_by_tag=False,
         foreign_policy_keys=MIRRORING_KEYS,
