@@ -60,6 +60,8 @@ class ModelConsumer:
     prefetch: int
     priority: int
     outstanding: int = 0
+    surplus: int = 0
+    """By how much `outstanding` may be below zero."""
     age: int = 0
     """How many there were before."""
 
@@ -159,9 +161,22 @@ class ModelQueue:
         """A delivery is settled. Credit belongs to a tag: a new consumer gets what an old one's frees (observed)."""
         for each in self.consumers:
             if (each.channel, each.tag) == (channel, tag):
-                each.outstanding -= each.outstanding > 0 or not self.settings.is_quorum
+                each.outstanding -= each.outstanding > -each.surplus or not self.settings.is_quorum
         if self.is_quiescing and self.active is not None and not self.active.outstanding:
             self.active, self.is_quiescing = None, False
+
+    def free_once_more(self, channel: int, tag: str, message: ModelMessage) -> None:
+        """In 3.10 what returns once too often frees its consumer twice, also beyond what that began with."""
+        limit = self.settings.delivery_limit
+        if (
+            self.settings.is_quorum
+            and self.settings.version == "3.10"
+            and limit is not None
+            and message.returns >= limit
+        ):
+            for each in self.consumers:
+                each.surplus += (each.channel, each.tag) == (channel, tag)
+            self.free(channel, tag)
 
     def heir(self) -> ModelConsumer | None:
         """Who is the single active consumer next."""

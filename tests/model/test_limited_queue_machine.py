@@ -211,6 +211,8 @@ class LimitedQueueMachine(RuleBasedStateMachine):
         message, consumer = self.held[number].pop(tag)
         if consumer is not None:
             self.queue.free(consumer.channel, consumer.tag)
+            if way == "requeue":
+                self.queue.free_once_more(consumer.channel, consumer.tag, message)
         if way != "requeue" and self.queue.replaces:
             self.queue.activate()
         if way == "requeue":
