@@ -132,7 +132,6 @@ def _send_to(
     reason: str,
     discarded: Discarded | None,
 ) -> None:
-    registrations = None if discarded is None else queue.registrations
     taking: list[Queue] = []
     stopping: list[Queue] = []
     in_circle: list[str] = []
@@ -145,10 +144,9 @@ def _send_to(
             in_circle.append(target.name)
             if discarded is not None:
                 discarded.taken(target.name, 0)
-        elif target.may_refuse and target.type.stops(target, dead, registrations):
+        elif discarded is not None and target.may_refuse and target.type.stops(target, dead, queue.registrations):
             stopping.append(target)
-            if discarded is not None:
-                discarded.refused()
+            discarded.refused()
         else:
             taking.append(target)
     if state.watch is not None:

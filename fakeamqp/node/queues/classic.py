@@ -13,6 +13,7 @@ from fakeamqp.node.queues.queue_arguments import QueueArguments
 from fakeamqp.node.queues.round_robin import RoundRobin
 from fakeamqp.node.queues.serving import (
     accept,
+    check_served,
     drop_heads,
     expiry_us,
     nothing_recovered,
@@ -220,6 +221,7 @@ CLASSIC = QueueType(
     fetched_properties=None,
     takes_dead_letters=lambda at_least_once, profile: True,
     policy_wins=lambda setting, profile: False,
+    check=check_served,
     limits_no_ack=False,
     heeds_global_prefetch=True,
     carries_failures=False,

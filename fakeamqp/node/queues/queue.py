@@ -98,6 +98,9 @@ class QueueType(Record, frozen=True):
     policy_wins: Callable[[str, Profile], bool]
     """(setting, profile): whether of policy and argument the policy holds, whichever is smaller."""
 
+    check: Callable[[Queue], None]
+    """Assert what must hold between turns."""
+
     # Properties of the type.
     limits_no_ack: bool
     """Whether a prefetch limit holds where nothing is to be acknowledged: then the channel does so for the client."""
@@ -309,13 +312,4 @@ class Queue:
         self.backlog.check()
         assert not self.is_limited or self.ready_bytes == sum(len(each.message.body) for each in self.backlog)
         assert all(entry.position == position for position, entry in self.unacked.items())
-        if self.type.is_log:
-            assert not self.unacked
-            return
-        assert not {each.position for each in self.backlog} & set(self.unacked)
-        assert all(each.position < self.next_position for each in self.backlog)
-        assert not self.is_too_long()
-        if self.backlog and not self.settings.single_active_consumer:
-            assert not any(each.can_take() for each in self.consumers), f"{self.name}: ready messages, idle consumers"
-        if self.exclusive_consumer is not None:
-            assert list(self.consumers) == [self.exclusive_consumer]
+        self.type.check(self)

@@ -14,6 +14,7 @@ from fakeamqp.node.queues.queue_arguments import QueueArguments
 from fakeamqp.node.queues.quorum_consumers import QuorumRoundRobin, QuorumSingleActive
 from fakeamqp.node.queues.serving import (
     accept,
+    check_served,
     drop_heads,
     expiry_us,
     nothing_recovered,
@@ -351,6 +352,7 @@ QUORUM = QueueType(
     fetched_properties=fetched_properties,
     takes_dead_letters=lambda at_least_once, profile: True,
     policy_wins=policy_wins,
+    check=check_served,
     limits_no_ack=True,
     heeds_global_prefetch=False,
     carries_failures=True,

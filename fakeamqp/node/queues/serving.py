@@ -59,6 +59,17 @@ def wake_for(queue: Queue, head: Entry | None, effects: list[Effect]) -> None:
         effects.append(WakeAt(head.expires_us))
 
 
+def check_served(queue: Queue) -> None:
+    """Whoever can take something has it, and nothing is too much."""
+    assert not {each.position for each in queue.backlog} & set(queue.unacked)
+    assert all(each.position < queue.next_position for each in queue.backlog)
+    assert not queue.is_too_long()
+    if queue.backlog and not queue.settings.single_active_consumer:
+        assert not any(each.can_take() for each in queue.consumers), f"{queue.name}: ready messages, idle consumers"
+    if queue.exclusive_consumer is not None:
+        assert list(queue.consumers) == [queue.exclusive_consumer]
+
+
 def accept(queue: Queue) -> None:
     """Nothing to refuse."""
 

@@ -98,6 +98,12 @@ def has_recovered(queue: Queue) -> None:
     log_of(queue).has_recovered()
 
 
+def check(queue: Queue) -> None:
+    """Nobody holds anything back, and everybody has read on."""
+    assert not queue.unacked
+    cast("Readers", queue.consumers).check()
+
+
 # -- what streams refuse -------------------------------------------------------------------------------------------
 
 
@@ -233,6 +239,7 @@ STREAM = QueueType(
     fetched_properties=None,
     takes_dead_letters=lambda at_least_once, profile: at_least_once or profile.streams_take_any_dead_letter,
     policy_wins=lambda setting, profile: True,
+    check=check,
     limits_no_ack=False,
     heeds_global_prefetch=True,
     carries_failures=False,
