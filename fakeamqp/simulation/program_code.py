@@ -7,8 +7,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import fakeamqp
-
 
 class Program(NamedTuple):
     """What is spawned: `function(*args, **kwargs)`."""
@@ -22,7 +20,7 @@ def _directory(path: str) -> str:
     return os.path.dirname(path) + os.sep
 
 
-_FAKEAMQP = _directory(fakeamqp.__file__)
+_FAKEAMQP = _directory(os.path.dirname(__file__))
 _DEMO = os.path.join(_FAKEAMQP, "demo", "")
 _found = importlib.util.find_spec("pika")  # without importing it
 PIKA = _directory(_found.origin) if _found is not None and _found.origin is not None else os.sep

@@ -16,11 +16,10 @@ from fakeamqp.simulation.hanging import explained, frame_of
 from fakeamqp.simulation.knots import knot, knot_story
 from fakeamqp.simulation.processes import Processes
 from fakeamqp.simulation.tasks import SCHEDULE, Ending, Livelock, Moment, Seat, Task
-from fakeamqp.simulation.waiting import Deadlock, Waiter, deadlock_story
+from fakeamqp.simulation.waiting import Deadlock, StreamLoop, Waiter, deadlock_story
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:
-    from fakeamqp.clients.loop import VirtualIOLoop
     from fakeamqp.simulation.broker import SimulatedBroker
     from fakeamqp.simulation.network import Stream
 
@@ -66,7 +65,7 @@ class Scheduler(Processes):
         if self.current is not self.main:
             self.give_way(None)
 
-    def await_events(self, loop: VirtualIOLoop) -> None:
+    def await_events(self, loop: StreamLoop) -> None:
         """A program goes on when its loop has something to do; before it reads what has arrived, others may come."""
         if not loop.is_ready():
             self.give_way(loop)

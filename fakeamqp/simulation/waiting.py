@@ -19,6 +19,7 @@ from fakeamqp.spec.errors import FakeamqpError
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.broker import SimulatedBroker
+    from fakeamqp.simulation.network import Stream
 
 
 LONGEST_NAP_SECONDS = 0.1
@@ -49,6 +50,13 @@ class Loop(Waiter, Protocol):
     """A waiter that belongs to a thread."""
 
     owner: threading.Thread
+
+
+class StreamLoop(Loop, Protocol):
+    """A loop that waits for what arrives on streams."""
+
+    def readable_stream(self) -> Stream | None:
+        """The stream that something can be read from now."""
 
 
 def wait(broker: SimulatedBroker, waiter: Loop) -> None:
