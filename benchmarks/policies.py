@@ -16,7 +16,7 @@ CHANGE_S = 1.0
 
 
 class PolicyRounds:
-    """Rounds of changes to the policy that governs every queue, among others that match none."""
+    """Rounds of changes to the policy that matches every queue, among others that match none."""
 
     def __init__(self) -> None:
         self._broker = fakeamqp.Broker()

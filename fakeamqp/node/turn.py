@@ -261,7 +261,7 @@ def _wake(state: NodeState, queue: Queue, effect: WakeAt) -> None:
 
 def _look_at_time(state: NodeState, queue: Queue) -> None:
     queue.wake_timer = None
-    queue.backlog.overtaker = None
+    queue.backlog.unseen_head = None
     state.line.append(commands.TimePasses(queue))
 
 

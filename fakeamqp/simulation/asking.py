@@ -26,7 +26,7 @@ PUBLISH = "basic.publish"
 
 
 class Questions:
-    """A part of the broker that a user holds."""
+    """Why a message goes where it goes."""
 
     if TYPE_CHECKING:
         lock: threading.RLock

@@ -101,12 +101,12 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         """Whether the clocks that its tasks read are virtual."""
         self._is_active = False
         """Whether pika is redirected to this broker."""
-        self._furnish(vhosts, users or {})
+        self._add_vhosts_and_users(vhosts, users or {})
         if definitions is not None:
             self.import_definitions(definitions)
         self.trace.clear()
 
-    def _furnish(self, vhosts: Iterable[str], users: Mapping[str, str]) -> None:
+    def _add_vhosts_and_users(self, vhosts: Iterable[str], users: Mapping[str, str]) -> None:
         if not isinstance(users, Mapping):
             raise Misuse(f"users= takes a mapping of names to passwords, not {users!r}")
         if not isinstance(vhosts, Iterable):
@@ -349,7 +349,7 @@ class SimulatedBroker(OperatorCommands, Listings, Questions):
         return self.node
 
     def choose(self, stream: str, count: int, among: Sequence[str] = ()) -> int:
-        """Something that could be otherwise: one of `count` possibilities, the first of which `among` names."""
+        """Draw an int below `count` from `stream`; `among` names the first possibilities."""
         return self.draw(stream, count, among, asked_by=self._runner())
 
     def draw(self, stream: str, count: int, among: Sequence[str] = (), asked_by: str = "") -> int:

@@ -101,7 +101,7 @@ def told(recorded: tuple[Any, ...]) -> Event:
 
 
 def tell_of_losses(node: Node, journal: Journal, watch: watching.Watch) -> None:
-    """The node is gone: tell what its queues held and the disk does not, what it does, and what it alone does."""
+    """Report which messages were lost, kept, or will reappear, as the node is gone."""
     for vhost in node.state.vhosts.values():
         for queue in vhost.queues.values():
             _tell_of_losses(queue, journal, watch, node.state.now_us)

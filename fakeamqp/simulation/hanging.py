@@ -20,7 +20,7 @@ from fakeamqp.simulation.waiters import LOCK, LockWaiter, held_by
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.scheduler import Scheduler
-    from fakeamqp.simulation.tasks import Seat
+    from fakeamqp.simulation.tasks import Fiber
 
 BLOCKING_API = os.path.join(PIKA, "adapters", "blocking_connection.py")
 MAY_WAIT = ""
@@ -75,18 +75,19 @@ def hangs(scheduler: Scheduler) -> list[Hang]:
     A future may be that of a thread that waits for deliveries.
     """
     found = []
-    for seat in scheduler.seats()[1:]:
-        hang = hang_of(frame_of(seat), seat.name, seat.waiter)
-        if hang is not None and not (hang.what == FUTURE and _may_be_served(seat, scheduler)):
+    for fiber in scheduler.fibers()[1:]:
+        hang = hang_of(frame_of(fiber), fiber.name, fiber.waiter)
+        if hang is not None and not (hang.what == FUTURE and _may_be_served(fiber, scheduler)):
             found.append(hang)
     return found
 
 
-def _may_be_served(waiting: Seat, scheduler: Scheduler) -> bool:
+def _may_be_served(waiting: Fiber, scheduler: Scheduler) -> bool:
     """Whether another thread of its process is about something."""
-    others = (seat for seat in scheduler.seats() if seat.process is waiting.process and seat is not waiting)
+    others = (fiber for fiber in scheduler.fibers() if fiber.process is waiting.process and fiber is not waiting)
     return any(
-        hang_of(frame_of(seat), seat.name, seat.waiter) is None and _is_in_program(frame_of(seat)) for seat in others
+        hang_of(frame_of(fiber), fiber.name, fiber.waiter) is None and _is_in_program(frame_of(fiber))
+        for fiber in others
     )
 
 
@@ -108,10 +109,10 @@ def explained(waiter: Any, frame: FrameType | None) -> str:
     return f"{waiter.explain()} ({hang.where})" if hang.what in waiter.explain() else f"{waiter.explain()}; {hang}"
 
 
-def frame_of(seat: Seat) -> FrameType | None:
+def frame_of(fiber: Fiber) -> FrameType | None:
     """Where a program stands; of the one that runs, that is here."""
-    frame: FrameType | None = seat.greenlet.gr_frame
-    return sys._getframe() if frame is None and seat.greenlet else frame
+    frame: FrameType | None = fiber.greenlet.gr_frame
+    return sys._getframe() if frame is None and fiber.greenlet else frame
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:

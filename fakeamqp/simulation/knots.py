@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.tasks import Seat
+    from fakeamqp.simulation.tasks import Fiber
 
 
-def knot(seats: Sequence[Seat]) -> list[Seat]:
+def knot(fibers: Sequence[Fiber]) -> list[Fiber]:
     """Some that wait in a circle, or for a lock of somebody who is over; none if nobody does."""
-    for seat in seats:
-        for path in _paths((seat,)):
+    for fiber in fibers:
+        for path in _paths((fiber,)):
             last = path[-1]
             if not last.is_alive:
                 return list(path[:-1])
@@ -21,7 +21,7 @@ def knot(seats: Sequence[Seat]) -> list[Seat]:
     return []
 
 
-def _paths(path: tuple[Seat, ...]) -> Iterator[tuple[Seat, ...]]:
+def _paths(path: tuple[Fiber, ...]) -> Iterator[tuple[Fiber, ...]]:
     """From who waits to who blocks it, to who blocks that one: as far as it goes."""
     last = path[-1]
     blockers = getattr(last.waiter, "blockers", ())

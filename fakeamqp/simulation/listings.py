@@ -18,7 +18,7 @@ from fakeamqp.simulation.snapshots import (
 
 
 class Listings:
-    """A part of the broker that a user holds."""
+    """Snapshots of what there is: virtual hosts, queues, exchanges, bindings."""
 
     if TYPE_CHECKING:
         lock: threading.RLock

@@ -171,7 +171,7 @@ class Stream:
             self._broker.notify()
 
     def _take_leave(self) -> None:
-        """The node learns that the client is gone, unless it cannot."""
+        """Tell the node that the client is gone, if the link is up."""
         if self.connection is not None and self._node is self._broker.node and not self.is_silent:
             self._node.disconnect(self.connection, self._broker.clock.now_us)
 
@@ -226,7 +226,7 @@ class Stream:
         return self.is_silent and self.connection is not None and self.connection.heartbeat_us > 0
 
     def hold_back(self, seconds: float) -> None:
-        """What the node says reaches the client so much later."""
+        """Delay deliveries to the client by `seconds`."""
         broker = self._broker
         self._held_until_us = max(self._held_until_us, broker.clock.now_us + to_us(seconds))
         self.is_withheld = True

@@ -1,4 +1,4 @@
-"""The operator's commands on what governs a broker: policies and limits. They are named as rabbitmqctl names them."""
+"""The operator's commands on policies and limits. They are named as rabbitmqctl names them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GUEST = "guest"
 
 
 class OperatorCommands:
-    """A part of the broker that a user holds."""
+    """What an operator does, as with rabbitmqctl."""
 
     if TYPE_CHECKING:
         lock: threading.RLock

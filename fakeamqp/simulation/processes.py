@@ -17,8 +17,8 @@ from fakeamqp.simulation.task_threads import IDENTITIES, idle_threads_end
 from fakeamqp.simulation.tasks import (
     RESTART_AFTER_SECONDS,
     Ending,
+    Fiber,
     Livelock,
-    Seat,
     Task,
     TaskExited,
     TaskKilled,
@@ -46,9 +46,9 @@ class Processes(abc.ABC):
     def __init__(self, broker: SimulatedBroker, max_steps: int) -> None:
         self.broker = broker
         self.max_steps = max_steps
-        self.main = Seat(THE_TEST)
+        self.main = Fiber(THE_TEST)
         self.main.greenlet = greenlet.getcurrent()
-        self.current: Seat = self.main
+        self.current: Fiber = self.main
         self.tasks: list[Task] = []
         self.threads: list[TaskThread] = []
         """The threads of all tasks that have not ended, oldest first."""
@@ -63,7 +63,7 @@ class Processes(abc.ABC):
         """Whether this thread is the one where tasks live."""
         return _thread.get_ident() == self._thread
 
-    def seats(self) -> list[Seat]:
+    def fibers(self) -> list[Fiber]:
         """Whoever takes turns: the test, the tasks that are alive, their threads."""
         return [self.main, *(task for task in self.tasks if task.is_alive), *self.threads]
 
@@ -100,12 +100,12 @@ class Processes(abc.ABC):
     def start_thread(self, process: Task, thread: Any, run: Callable[[], Exception | None]) -> TaskThread:
         """A thread of a task begins, at the next opportunity. `run` returns what it has raised."""
         self._refuse_the_dead(self.current)
-        seat = TaskThread(process, thread, next(self._identities))
-        seat.greenlet = greenlet.greenlet(lambda: self._run_thread(seat, run), self.main.greenlet)
-        process.threads.append(seat)
-        self.threads.append(seat)
+        fiber = TaskThread(process, thread, next(self._identities))
+        fiber.greenlet = greenlet.greenlet(lambda: self._run_thread(fiber, run), self.main.greenlet)
+        process.threads.append(fiber)
+        self.threads.append(fiber)
         self._note(process, f"starts {thread.name}")
-        return seat
+        return fiber
 
     def adopt(self, stream: Stream) -> None:
         """Whoever runs has made a connection."""
@@ -159,32 +159,32 @@ class Processes(abc.ABC):
     def _await_threads(self, task: Task) -> None:
         """What Python does at the end of a program."""
         with idle_threads_end(tuple(task.executors)):
-            while awaited := [seat for seat in task.threads if not seat.thread.daemon]:
+            while awaited := [fiber for fiber in task.threads if not fiber.thread.daemon]:
                 self.give_way(JoinWaiter(self, awaited))
 
-    def _run_thread(self, seat: TaskThread, run: Callable[[], Exception | None]) -> None:
+    def _run_thread(self, fiber: TaskThread, run: Callable[[], Exception | None]) -> None:
         """From a thread's beginning to its end."""
         try:
             exception = run()
-            if seat.is_alive and exception is not None:
+            if fiber.is_alive and exception is not None:
                 words = f"{type(exception).__name__}: {exception}"
-                self._note(seat.process, f"goes on without {seat.thread.name}, which fails with {words}")
+                self._note(fiber.process, f"goes on without {fiber.thread.name}, which fails with {words}")
         except greenlet.GreenletExit:
             pass
         except BaseException as interrupt:
             self.interrupt(interrupt)
-        if seat.is_alive:
-            self._forget(seat)
+        if fiber.is_alive:
+            self._forget(fiber)
 
-    def _forget(self, seat: TaskThread) -> None:
-        seat.is_alive = False
-        seat.waiter = None
-        seat.process.threads.remove(seat)
-        self.threads.remove(seat)
+    def _forget(self, fiber: TaskThread) -> None:
+        fiber.is_alive = False
+        fiber.waiter = None
+        fiber.process.threads.remove(fiber)
+        self.threads.remove(fiber)
 
     @staticmethod
-    def _is_life_of(seat: Seat, here: Any) -> bool:
-        return seat.is_alive and seat.greenlet is here
+    def _is_life_of(fiber: Fiber, here: Any) -> bool:
+        return fiber.is_alive and fiber.greenlet is here
 
     def _exited(self, task: Task, exit_: SystemExit) -> None:
         status = repr(exit_.code) if isinstance(exit_.code, str) else exit_.code
@@ -218,18 +218,18 @@ class Processes(abc.ABC):
             stream.close()
             stream.break_off()
         threads = tuple(task.threads)
-        for seat in threads:
-            self._forget(seat)
+        for fiber in threads:
+            self._forget(fiber)
         here = greenlet.getcurrent()
         for each in (task, *threads):
             if each.greenlet and each.greenlet is not here:  # it has begun and is not over
                 self._unwind(each)
 
-    def _unwind(self, seat: Seat) -> None:
-        """A dead program's code comes to its end: what it still wants of the broker is refused, then we go on here."""
-        ending = seat.greenlet
+    def _unwind(self, fiber: Fiber) -> None:
+        """Unwind a killed task; its broker calls raise TaskKilled."""
+        ending = fiber.greenlet
         ending.parent = greenlet.getcurrent()
-        before, self.current = self.current, seat
+        before, self.current = self.current, fiber
         try:
             ending.throw(TaskKilled)
         finally:
@@ -261,7 +261,7 @@ class Processes(abc.ABC):
         self.kill(task)
 
     def interrupt(self, error: BaseException) -> None:
-        """Have the test raise something as soon as the task that runs gives way; the first of several counts."""
+        """Raise `error` in the test at the next switch; the first wins."""
         self.main.error = self.main.error or error
 
     def close(self) -> None:
@@ -271,9 +271,9 @@ class Processes(abc.ABC):
         self.tasks.clear()
         self.main.error = None
 
-    def _refuse_the_dead(self, seat: Seat) -> None:
+    def _refuse_the_dead(self, fiber: Fiber) -> None:
         here: Any = greenlet.getcurrent()
-        if self._is_life_of(seat, here) or seat is self.main:
+        if self._is_life_of(fiber, here) or fiber is self.main:
             return
         here.refusals = getattr(here, "refusals", 0) + 1
         if here.refusals > PATIENCE:

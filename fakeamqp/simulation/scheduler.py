@@ -15,7 +15,7 @@ from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.hanging import explained, frame_of
 from fakeamqp.simulation.knots import knot, knot_story
 from fakeamqp.simulation.processes import Processes
-from fakeamqp.simulation.tasks import SCHEDULE, Ending, Livelock, Moment, Seat, Task
+from fakeamqp.simulation.tasks import SCHEDULE, Ending, Fiber, Livelock, Moment, Task
 from fakeamqp.simulation.waiting import Deadlock, StreamLoop, Waiter, deadlock_story
 from fakeamqp.spec.errors import Misuse
 
@@ -102,29 +102,29 @@ class Scheduler(Processes):
     def give_way(self, waiter: Waiter | Ending | None, stream: Stream | None = None) -> None:
         """Let others go first; return when whoever runs here is chosen again. `stream` is what it is about to use."""
         __tracebackhide__ = True
-        seat = self.current
-        if seat.process is not None:
-            self._step(seat, seat.process, stream)
+        fiber = self.current
+        if fiber.process is not None:
+            self._step(fiber, fiber.process, stream)
         elif self._is_asking:
             raise Misuse("until= is asked between the steps of tasks: it may look at things, but not wait for any")
         else:
             self._steps_before = self.steps
-        seat.waiter = waiter
+        fiber.waiter = waiter
         chosen = self._next()
-        while chosen is not seat:
+        while chosen is not fiber:
             self.current = chosen
             chosen.greenlet.switch()
-            chosen = seat if self.current is seat else self._next()  # the latter in the test, when a task is over
-        self.current = seat
-        seat.waiter = None
-        if seat.error is not None:
-            error, seat.error = seat.error, None
+            chosen = fiber if self.current is fiber else self._next()  # the latter in the test, when a task is over
+        self.current = fiber
+        fiber.waiter = None
+        if fiber.error is not None:
+            error, fiber.error = fiber.error, None
             raise error
-        self._refuse_the_dead(seat)
+        self._refuse_the_dead(fiber)
 
-    def _step(self, seat: Seat, task: Task, stream: Stream | None) -> None:
+    def _step(self, fiber: Fiber, task: Task, stream: Stream | None) -> None:
         """A task has come to a step, by itself or with one of its threads."""
-        self._refuse_the_dead(seat)
+        self._refuse_the_dead(fiber)
         self.steps += 1
         made = self.steps - self._steps_before
         if made == self.max_steps // 2:
@@ -138,12 +138,12 @@ class Scheduler(Processes):
         faults = self.broker.faults
         if faults.waiting:
             faults.at_step(self.steps, task, stream)
-            self._refuse_the_dead(seat)
+            self._refuse_the_dead(fiber)
         if self.on_step is not None:
             self.on_step(self.steps, task, stream)
-            self._refuse_the_dead(seat)
+            self._refuse_the_dead(fiber)
 
-    def _next(self) -> Seat:
+    def _next(self) -> Fiber:
         """Who goes next. What goes wrong while that is found out is for the test to hear of."""
         try:
             return self._choose()
@@ -151,7 +151,7 @@ class Scheduler(Processes):
             self.interrupt(error)
             return self.main
 
-    def _choose(self) -> Seat:
+    def _choose(self) -> Fiber:
         """Who goes next. Lets time jump when nobody can go now."""
         broker = self.broker
         while True:
@@ -161,7 +161,7 @@ class Scheduler(Processes):
             has_unsafe = broker.has_unsafe_records()
             if ready:
                 count = len(ready) + has_unsafe
-                index = 0 if count == 1 else broker.draw(SCHEDULE, count, [seat.name for seat in ready])
+                index = 0 if count == 1 else broker.draw(SCHEDULE, count, [fiber.name for fiber in ready])
                 if index < len(ready):
                     return ready[index]
                 broker.sync()
@@ -178,33 +178,33 @@ class Scheduler(Processes):
         finally:
             self.current, self._is_asking = before, False
 
-    def _ready(self, now_us: int) -> list[Seat]:
+    def _ready(self, now_us: int) -> list[Fiber]:
         """Who could go on now: whoever runs first, then in the order of spawning, round and round."""
-        seats = self.seats()
-        if self.current in seats:
-            first = seats.index(self.current)
-            seats = seats[first:] + seats[:first]
-        return [seat for seat in seats if not isinstance(seat.waiter, Ending) and seat.is_ready(now_us)]
+        fibers = self.fibers()
+        if self.current in fibers:
+            first = fibers.index(self.current)
+            fibers = fibers[first:] + fibers[:first]
+        return [fiber for fiber in fibers if not isinstance(fiber.waiter, Ending) and fiber.is_ready(now_us)]
 
     def _jump(self) -> bool:
         """Nobody can go on now. Let time jump to where somebody can; False if that time never comes."""
         broker = self.broker
         now_us = broker.clock.now_us
-        seats = self.seats()
-        deadlines = [seat.next_deadline(now_us) for seat in seats]
+        fibers = self.fibers()
+        deadlines = [fiber.next_deadline(now_us) for fiber in fibers]
         deadlines.append(broker.next_deadline())
         deadline_us = min((each for each in deadlines if each is not None), default=None)
-        has_work = broker.has_work() or any(seat.has_work(now_us) for seat in seats)
+        has_work = broker.has_work() or any(fiber.has_work(now_us) for fiber in fibers)
         if deadline_us is not None and has_work:
             broker.move_clock(deadline_us)
             return True
         waiter = self.main.waiter
-        stuck = knot(seats)
+        stuck = knot(fibers)
         if stuck or not (isinstance(waiter, Ending) and waiter.ends_when_quiet):
             waits = [
-                f"{seat.name}: {explained(seat.waiter, None if seat is self.main else frame_of(seat))}"
-                for seat in stuck or seats
-                if seat.waiter is not None
+                f"{fiber.name}: {explained(fiber.waiter, None if fiber is self.main else frame_of(fiber))}"
+                for fiber in stuck or fibers
+                if fiber.waiter is not None
             ]
             self.main.error = Deadlock(knot_story(waits) if stuck else deadlock_story(broker, waits))
         return False

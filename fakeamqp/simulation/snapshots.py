@@ -86,7 +86,7 @@ class QueueSnapshot(Record, frozen=True):
     unacked: tuple[MessageSnapshot, ...]
     consumers: tuple[ConsumerSnapshot, ...]
     policy: str | None
-    """The name of the policy that governs it."""
+    """The name of the policy that matches it."""
     operator_policy: str | None
     settings: Mapping[str, Any]
     """What its arguments and policies come to, by their names without x-: of what is set, the values that hold."""
@@ -102,7 +102,7 @@ class ExchangeSnapshot(Record, frozen=True):
     internal: bool
     arguments: Mapping[str, Any]
     policy: str | None
-    """The name of the policy that governs it."""
+    """The name of the policy that matches it."""
 
 
 class BindingSnapshot(Record, frozen=True):

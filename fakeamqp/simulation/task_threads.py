@@ -45,25 +45,25 @@ _REAL_SIMPLE_QUEUE = queue.SimpleQueue
 class _InTask(threading.Thread):
     """A thread that a task has started; such are made of threads of any class."""
 
-    _seat: TaskThread
+    _fiber: TaskThread
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for its end, at most so many virtual seconds."""
         scheduler = scheduler_here()
-        if scheduler is None or not self._seat.is_alive:
+        if scheduler is None or not self._fiber.is_alive:
             return
-        if scheduler.current is self._seat:
+        if scheduler.current is self._fiber:
             raise RuntimeError("cannot join current thread")
-        scheduler.give_way(JoinWaiter(scheduler, [self._seat], timeout))
+        scheduler.give_way(JoinWaiter(scheduler, [self._fiber], timeout))
 
     def is_alive(self) -> bool:
         """Whether it has not ended."""
-        return self._seat.is_alive
+        return self._fiber.is_alive
 
     @property
     def native_id(self) -> int | None:
         """Its number."""
-        return self._seat.identity
+        return self._fiber.identity
 
 
 @functools.cache
@@ -85,8 +85,8 @@ def _start(thread: Any) -> None:
         raise RuntimeError("threads can only be started once")
     thread.name = COUNTED.sub(lambda found: _counted(process, *found.groups()), thread.name)
     thread.__class__ = _in_task_class(cast("Hashable", type(thread)))
-    thread._seat = scheduler.start_thread(process, thread, functools.partial(_run, thread))
-    thread._ident = thread._seat.identity
+    thread._fiber = scheduler.start_thread(process, thread, functools.partial(_run, thread))
+    thread._ident = thread._fiber.identity
     thread._started.set()
     scheduler.give_way(None)
 
@@ -140,7 +140,7 @@ def _enumerate() -> list[threading.Thread]:
     process = None if scheduler is None else scheduler.current.process
     if process is None:
         return _REAL_ENUMERATE()
-    return [threading.main_thread(), *(seat.thread for seat in process.threads)]
+    return [threading.main_thread(), *(fiber.thread for fiber in process.threads)]
 
 
 def _active_count() -> int:

@@ -99,7 +99,7 @@ class Ending:
         return f"run() waits until {getattr(self._until, '__qualname__', 'the end')}"
 
 
-class Seat:
+class Fiber:
     """Somebody who takes turns: the test itself, or a task."""
 
     is_alive = True
@@ -137,7 +137,7 @@ class Seat:
         return self.stalled_until_us > now_us or (self.waiter is not None and self.waiter.has_work())
 
 
-class Task(Seat):
+class Task(Fiber):
     """A program, made by `broker.spawn`."""
 
     def __init__(
@@ -210,7 +210,7 @@ class Task(Seat):
         self.process_stalled_until_us = max(self.process_stalled_until_us, until_us)
 
 
-class TaskThread(Seat):
+class TaskThread(Fiber):
     """A thread that a task has started: it takes turns like a task, and dies with that one's process."""
 
     process: Task

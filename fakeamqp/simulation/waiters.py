@@ -10,7 +10,7 @@ from fakeamqp.simulation.clock import to_us
 if TYPE_CHECKING:
     from fakeamqp.simulation.locks import Lock
     from fakeamqp.simulation.processes import Processes
-    from fakeamqp.simulation.tasks import Seat, TaskThread
+    from fakeamqp.simulation.tasks import Fiber, TaskThread
 
 LOCK, NOTIFICATION = "a lock", "a notification"
 """What is waited for: the lock itself, or that Condition.wait is told something, which it waits for with a lock."""
@@ -54,7 +54,7 @@ class LockWaiter(TimedWaiter):
         return self._what == LOCK
 
     @property
-    def blockers(self) -> list[Seat]:
+    def blockers(self) -> list[Fiber]:
         """Who alone can give it back, as far as one knows: nobody where it is a condition that is waited for."""
         holder = self._lock.holder
         if not self.is_for_lock or holder is None or self._until_us is not None:
@@ -70,7 +70,7 @@ class LockWaiter(TimedWaiter):
         return f"waits for {self._what}{held_by(self.blockers)}"
 
 
-def held_by(blockers: Sequence[Seat]) -> str:
+def held_by(blockers: Sequence[Fiber]) -> str:
     """Who holds what is waited for, in words."""
     if not blockers:
         return ""
@@ -80,19 +80,19 @@ def held_by(blockers: Sequence[Seat]) -> str:
 class JoinWaiter(TimedWaiter):
     """A waiter for the ends of threads."""
 
-    def __init__(self, processes: Processes, seats: Sequence[TaskThread], seconds: float | None = None) -> None:
+    def __init__(self, processes: Processes, fibers: Sequence[TaskThread], seconds: float | None = None) -> None:
         super().__init__(processes, seconds)
-        self._seats = seats
+        self._fibers = fibers
 
     @property
-    def blockers(self) -> list[Seat]:
+    def blockers(self) -> list[Fiber]:
         """The threads that are to end, if it waits for nothing else."""
-        return [] if self._until_us is not None else [seat for seat in self._seats if seat.is_alive]
+        return [] if self._until_us is not None else [fiber for fiber in self._fibers if fiber.is_alive]
 
     def is_ready(self) -> bool:
         """Whether they have ended, or it is time to give up."""
-        return self.is_too_late() or not any(seat.is_alive for seat in self._seats)
+        return self.is_too_late() or not any(fiber.is_alive for fiber in self._fibers)
 
     def explain(self) -> str:
         """In words."""
-        return f"waits for the end of {', '.join(seat.name for seat in self._seats if seat.is_alive)}"
+        return f"waits for the end of {', '.join(fiber.name for fiber in self._fibers if fiber.is_alive)}"

@@ -157,7 +157,7 @@ def set_topic_permissions(state: NodeState, user: str, exchange: str, write: str
 
 
 def set_policy(state: NodeState, policy: PolicyFact, *, let_pass: tuple[str, ...] = ()) -> None:
-    """A policy holds from now on, instead of the one of its name; whatever it governs takes it at once.
+    """A policy holds from now on, instead of the one of its name; what it matches takes it at once.
 
     `let_pass` are keys of plugins that it may name though they change nothing.
     """

@@ -25,7 +25,7 @@ class Line:
     was never taken, so that returned entries are a sorted list before the deque, and both ends stay cheap.
     """
 
-    __slots__ = ("_arrivals", "_came_back", "_returned", "append", "overtaker")
+    __slots__ = ("_arrivals", "_came_back", "_returned", "append", "unseen_head")
 
     def __init__(self) -> None:
         self._returned: SortedKeyList[Entry] = SortedKeyList(key=_position)
@@ -34,7 +34,7 @@ class Line:
         """How many are not arrivals: usually none, and then the deque is all that matters."""
         self.append = self._arrivals.append
         """append(entry): a new entry, whose position is above every other."""
-        self.overtaker: Entry | None = None
+        self.unseen_head: Entry | None = None
         """Nobody overtakes here."""
 
     def __len__(self) -> int:
@@ -82,13 +82,13 @@ class Line:
 class PriorityBacklog:
     """Ready entries of a queue with priorities: the highest first, and a line for each."""
 
-    __slots__ = ("_lines", "_max_priority", "overtaker")
+    __slots__ = ("_lines", "_max_priority", "unseen_head")
 
     def __init__(self, max_priority: int) -> None:
         self._max_priority = max_priority
         self._lines: SortedDict[int, Line] = SortedDict()
         """By negated priority; a line that has become empty stays, as it will be wanted again."""
-        self.overtaker: Entry | None = None
+        self.unseen_head: Entry | None = None
         """A head that came before others that were there first, and that nobody has looked at since.
 
         RabbitMQ looks at a new head's time only where the queue was empty (rabbit_amqqueue_process.erl).
@@ -115,12 +115,12 @@ class PriorityBacklog:
         """A new entry; its position is above every other."""
         self._line(entry).append(entry)
         if len(self) > 1 and self.head() is entry:
-            self.overtaker = entry
+            self.unseen_head = entry
 
     def put_back(self, entry: Entry) -> None:
         """An entry that was taken returns to its old place."""
         self._line(entry).put_back(entry)
-        self.overtaker = None
+        self.unseen_head = None
 
     def head(self) -> Entry | None:
         """The entry that leaves next."""
@@ -132,12 +132,12 @@ class PriorityBacklog:
         line = self._first_line()
         if line is None:
             raise IndexError("pop from an empty backlog")
-        self.overtaker = None
+        self.unseen_head = None
         return line.pop()
 
     def clear(self) -> list[Entry]:
         """Take everything, in order."""
-        self.overtaker = None
+        self.unseen_head = None
         return [entry for line in self._lines.values() for entry in line.clear()]
 
     def check(self) -> None:
@@ -154,11 +154,11 @@ class QuorumBacklog:
     Source: rabbit_fifo_q.erl; observed.
     """
 
-    __slots__ = ("_has_levels", "_high", "_left", "_normal", "_returned", "overtaker")
+    __slots__ = ("_has_levels", "_high", "_left", "_normal", "_returned", "unseen_head")
 
     def __init__(self, *, has_levels: bool) -> None:
         self._has_levels = has_levels
-        self.overtaker: Entry | None = None
+        self.unseen_head: Entry | None = None
         """Nobody who overtakes here goes unnoticed."""
         self._returned: deque[Entry] = deque()
         self._high: deque[Entry] = deque()

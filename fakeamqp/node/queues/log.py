@@ -49,7 +49,7 @@ class Log:
         "_segments",
         "_settings",
         "is_retention_due",
-        "overtaker",
+        "unseen_head",
     )
 
     def __init__(self, settings: QueueArguments, *, rolls_over_at_once: bool) -> None:
@@ -60,7 +60,7 @@ class Log:
         self._rolls_over_at_once = rolls_over_at_once
         self._settings = settings
         self._segment_size_bytes = _segment_size_bytes(settings)
-        self.overtaker: Entry | None = None
+        self.unseen_head: Entry | None = None
         """Nobody overtakes here."""
         self.is_retention_due = False
         """Whether a segment was begun, or limits changed, since anybody last looked which segments are to go."""

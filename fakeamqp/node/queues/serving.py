@@ -26,7 +26,7 @@ def serve(queue: Queue, now_us: int, charge: Charge, effects: list[Effect]) -> E
     backlog = queue.backlog
     while (head := backlog.head()) is not None:
         # What expires as it arrives may still go to a consumer that is free: expiration 0 means just that.
-        is_expired = head.expires_us <= now_us and head is not backlog.overtaker
+        is_expired = head.expires_us <= now_us and head is not backlog.unseen_head
         is_lost = is_expired and (head.is_redelivered or head.expires_us < now_us)
         consumer = None if is_lost else queue.consumers.next()
         if consumer is None:
@@ -55,7 +55,7 @@ def drop_heads(queue: Queue) -> list[GiveUp]:
 
 def wake_for(queue: Queue, head: Entry | None, effects: list[Effect]) -> None:
     """See to it that the queue runs again as its head expires."""
-    if head is not None and head.expires_us != NO_EXPIRY_US and head is not queue.backlog.overtaker:
+    if head is not None and head.expires_us != NO_EXPIRY_US and head is not queue.backlog.unseen_head:
         effects.append(WakeAt(head.expires_us))
 
 

@@ -167,7 +167,7 @@ class TestOperator:
         commands.set_policy(node.state, policy(definition={"expires": 1000}))
         assert queue.expiry_timer is timer
 
-    def test_a_queue_that_a_policy_deletes_while_others_are_governed(self) -> None:
+    def test_a_queue_that_a_policy_deletes_while_others_have_one(self) -> None:
         node = make_node()
         commit(node.state, queue_fact())
         commands.set_policy(node.state, policy(definition={"expires": 1000}))
