@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable
 from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.queues.quorum_consumers import QuorumSingleActive
-from fakeamqp.node.queues.single_active import SingleActive
 from fakeamqp.node.state.connection import Channel
 from fakeamqp.spec import methods
 from tests.model.differential.observations import Observation, Place
@@ -48,25 +47,6 @@ def overtakes(channel: Channel | None, step: Step) -> bool:
     published = {queue.name for each in channel.transaction.publications for queue in each.queues}
     settled = [each.queue for some in channel.transaction.settlements for each in some.deliveries]
     return any(is_quorum(queue) and queue.name in published for queue in settled)
-
-
-def strands(channel: Channel | None, step: Step) -> bool:
-    """Whether the active consumer of a classic queue leaves while messages are ready, and another succeeds it.
-
-    In 3.10 the queue serves that one when something else makes it look, or dies with what is transient as it takes the
-    next message for the only one (rabbit_amqqueue_process.erl, attempt_delivery; observed).
-    """
-    if channel is None or not isinstance(step.method, methods.BasicCancel):
-        return False
-    consumer = channel.consumers.get(step.method.consumer_tag)
-    if consumer is None:
-        return False
-    queue = _queue_of(channel, consumer)
-    if not isinstance(queue.consumers, SingleActive):
-        return False
-    return (
-        not is_quorum(queue) and consumer is queue.consumers.active and len(queue.consumers) > 1 and bool(queue.backlog)
-    )
 
 
 def reuses_tag(channel: Channel | None, step: Step) -> bool:

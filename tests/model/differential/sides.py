@@ -248,7 +248,7 @@ class FakeSide(Side):
         self._types: dict[str, set[str]] = {}
         """Of which types queues of a name have been."""
         self._leaves_freedom = False
-        """Whether RabbitMQ may do this or that after the last step: it is one of `freedoms.overtakes` or `strands`."""
+        """Whether RabbitMQ may do this or that after the last step: it is one of `freedoms.overtakes`."""
         self._outruns_expiry = False
         """Whether it is one of `freedoms.outruns_expiry`."""
         self._has_reused_tag = False
@@ -276,8 +276,6 @@ class FakeSide(Side):
         """As of any side; see there."""
         channel = self._channel(step)
         self._leaves_freedom = freedoms.overtakes(channel, step)
-        if self.broker.version == "3.10":
-            self._leaves_freedom = self._leaves_freedom or freedoms.strands(channel, step)
         self._outruns_expiry = freedoms.outruns_expiry(self._queues(), step)
         self._has_reused_tag = self._has_reused_tag or freedoms.reuses_tag(channel, step)
         return super().make(step)
