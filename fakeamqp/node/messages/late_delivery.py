@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fakeamqp.node.kernel.journal import DelayedMessage
 from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.messages.arrivals import arrive
 from fakeamqp.node.routing.delayed_exchange import after_delay
+from fakeamqp.node.routing.exchanges import Exchange
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.watching import DELAYED
 from fakeamqp.node.words.bindings import Destination
 from fakeamqp.node.words.facts import ExchangeFact
 from fakeamqp.spec.errors import HardError
-
-if TYPE_CHECKING:
-    from fakeamqp.node.routing.exchanges import Exchange
 
 
 def delay(state: NodeState, exchange: ExchangeFact, message: Message, delay_ms: int) -> None:

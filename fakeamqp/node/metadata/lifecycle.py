@@ -37,9 +37,9 @@ def delete_queue(state: NodeState, queue: Queue, by: str) -> None:
 def cancel_consumers(state: NodeState, queue: Queue) -> None:
     """A queue is gone from under its consumers, and they are told."""
     for consumer in sorted(queue.consumers, key=_cancellation_order):
-        channel = channel_of(consumer)
         if consumer.is_gone:
             continue
+        channel = channel_of(consumer)
         _leave(state, channel, consumer)
         if channel.connection.is_running and channel.connection.can("consumer_cancel_notify"):
             channel.send(BasicCancel(consumer.tag, True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from fakeamqp.node.metadata.commit import commit, retract
 from fakeamqp.node.metadata.lifecycle import delete_queue
@@ -14,6 +13,7 @@ from fakeamqp.node.observers.event_exchange import OPERATOR
 from fakeamqp.node.queues.queue_arguments import QUEUE_TYPES
 from fakeamqp.node.sessions.handshake import force_close
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.facts import (
     PermissionFact,
     PolicyFact,
@@ -25,9 +25,6 @@ from fakeamqp.node.words.facts import (
 from fakeamqp.node.words.parameters import limits_errors, validation_failed
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.tables import Table, copy_table
-
-if TYPE_CHECKING:
-    from fakeamqp.node.state.vhost import VirtualHost
 
 
 def existing_vhost(state: NodeState, name: str) -> VirtualHost:

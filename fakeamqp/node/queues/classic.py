@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message
 from fakeamqp.node.queues.backlog import Backlog, Line, PriorityBacklog
 from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
-from fakeamqp.node.queues.effects import Effect, GiveUp, Unused
+from fakeamqp.node.queues.effects import Effect, Unused
 from fakeamqp.node.queues.queue import Queue, QueueType, Unacked
 from fakeamqp.node.queues.queue_arguments import QueueArguments
 from fakeamqp.node.queues.round_robin import RoundRobin
@@ -18,6 +18,7 @@ from fakeamqp.node.queues.serving import (
     expiry_us,
     nothing_recovered,
     publish_freely,
+    reject,
     serve,
     wake_for,
 )
@@ -78,14 +79,6 @@ def acknowledge(
     return checkout(queue, now_us) if queue.consumers.unpark(channel) or queue.is_limited else []
 
 
-def reject(
-    queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
-) -> list[Effect]:
-    """Entries are gone, and leave room; they may have dead letters."""
-    rejected = [GiveUp(each.entry, "rejected") for each in deliveries]
-    return [*rejected, *acknowledge(queue, deliveries, channel, consumer, now_us)]
-
-
 def requeue(
     queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
 ) -> list[Effect]:
@@ -99,27 +92,35 @@ def requeue(
 def cancel(queue: Queue, consumer: Consumer, now_us: int) -> list[Effect]:
     """A consumer goes. In 3.10 nobody looks then what the successor of a single active one might get."""
     consumers = queue.consumers
-    was_active = isinstance(consumers, SingleActive) and consumers.active is consumer
+    leaves_successor = (
+        queue.profile.cancelling_leaves_successor
+        and isinstance(consumers, SingleActive)
+        and consumers.active is consumer
+    )
     queue.remove_consumer(consumer)
-    if was_active and queue.profile.cancelling_leaves_successor and queue.consumers and queue.backlog:
-        set_stalled(queue, True)
+    if leaves_successor and consumers and queue.backlog:
+        assert isinstance(consumers, SingleActive)
+        consumers.is_stalled = queue.may_refuse = True
     return checkout(queue, now_us)
 
 
-def set_stalled(queue: Queue, is_stalled: bool) -> None:
-    """The queue looks at its messages no more, or again."""
-    if isinstance(queue.consumers, SingleActive):
-        queue.consumers.is_stalled = is_stalled
-        queue.may_refuse = is_stalled or (queue.is_limited and queue.settings.rejects)
+def is_stalled(queue: Queue) -> bool:
+    """Whether the queue looks at its messages no more."""
+    return isinstance(queue.consumers, SingleActive) and queue.consumers.is_stalled
+
+
+def look_again(queue: Queue) -> None:
+    """The queue looks at its messages again."""
+    if isinstance(queue.consumers, SingleActive) and queue.consumers.is_stalled:
+        queue.consumers.is_stalled = False
+        queue.configure(queue.settings)
 
 
 def dies_of_publish(queue: Queue) -> bool:
     """Whether the next message kills the process: it takes it for the only one (attempt_delivery; observed)."""
-    is_stalled = isinstance(queue.consumers, SingleActive) and queue.consumers.is_stalled
-    if is_stalled and not queue.backlog:
-        set_stalled(queue, False)
-        return False
-    return is_stalled
+    if not queue.backlog:
+        look_again(queue)
+    return is_stalled(queue)
 
 
 def take_back(queue: Queue, deliveries: list[Unacked], now_us: int) -> list[Effect]:
@@ -128,7 +129,7 @@ def take_back(queue: Queue, deliveries: list[Unacked], now_us: int) -> list[Effe
     The queue looks at its length before it serves what came back, and at what expired after that
     (rabbit_amqqueue_process.erl, requeue_and_run; observed).
     """
-    set_stalled(queue, False)
+    look_again(queue)
     for entry in (each.entry for each in deliveries):
         entry.is_redelivered = True
         queue.put_back(entry)
@@ -148,7 +149,7 @@ def get(queue: Queue, no_ack: bool, now_us: int) -> tuple[Entry, int, list[Effec
 
 def add_consumer(queue: Queue, consumer: Consumer, unsettled: int) -> None:
     """Somebody new consumes."""
-    set_stalled(queue, False)
+    look_again(queue)
     queue.consumers.add(consumer)
     if consumer.exclusive:
         queue.exclusive_consumer = consumer
@@ -161,6 +162,7 @@ def configure(queue: Queue, settings: QueueArguments, now_us: int) -> list[Effec
         queue.configure(settings.replace(overflow=queue.settings.overflow))
         effects += checkout(queue, now_us)
     queue.configure(settings)
+    queue.may_refuse = queue.may_refuse or is_stalled(queue)
     return effects + (checkout(queue, now_us) if queue.backlog else [])
 
 
@@ -222,15 +224,7 @@ CLASSIC = QueueType(
     takes_dead_letters=lambda at_least_once, profile: True,
     policy_wins=lambda setting, profile: False,
     check=check_served,
-    limits_no_ack=False,
     heeds_global_prefetch=True,
-    carries_failures=False,
-    keeps_transient=False,
-    remembers_deliveries=False,
-    is_applied_late=False,
-    forgives_deletion=False,
-    stops_publishers=False,
-    is_log=False,
     is_one_process=True,
     keeps_places=True,
 )

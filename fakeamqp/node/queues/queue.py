@@ -102,28 +102,28 @@ class QueueType(Record, frozen=True):
     """Assert what must hold between turns."""
 
     # Properties of the type.
-    limits_no_ack: bool
+    limits_no_ack: bool = False
     """Whether a prefetch limit holds where nothing is to be acknowledged: then the channel does so for the client."""
-    heeds_global_prefetch: bool
+    heeds_global_prefetch: bool = False
     """Whether a channel's own prefetch limit holds."""
-    carries_failures: bool
+    carries_failures: bool = False
     """Whether failed deliveries are counted on in dead letters, where the version does so."""
-    keeps_transient: bool
+    keeps_transient: bool = False
     """Whether also messages that are not persistent survive."""
-    remembers_deliveries: bool
+    remembers_deliveries: bool = False
     """Whether a node that was killed still knows what was delivered before."""
-    is_applied_late: bool
+    is_applied_late: bool = False
     """Whether what is published in a transaction comes after what is settled in it (rabbit_fifo_client.erl: enqueue
     commands have a low priority)."""
-    forgives_deletion: bool
+    forgives_deletion: bool = False
     """Whether what is committed to it counts as taken when the queue is gone."""
-    stops_publishers: bool
+    stops_publishers: bool = False
     """Whether a full queue that refuses tells its publishers to stop, and takes what they send until they know."""
-    is_one_process: bool
+    is_one_process: bool = False
     """Whether it is one Erlang process, which may die with all that it has in memory."""
-    is_log: bool
+    is_log: bool = False
     """Whether consumers read what stays there, instead of taking it."""
-    keeps_places: bool
+    keeps_places: bool = False
     """Whether what comes back goes to its old place."""
 
 
@@ -206,7 +206,6 @@ class Queue:
         """Tries again to dead-letter what could not be."""
         self.wake_timer: Timer | None = None
         self.expiry_timer: Timer | None = None
-        self.configure(self.settings)
 
     def configure(self, settings: QueueArguments) -> None:
         """From now on these settings hold."""

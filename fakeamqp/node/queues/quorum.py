@@ -14,10 +14,12 @@ from fakeamqp.node.queues.queue_arguments import QueueArguments
 from fakeamqp.node.queues.quorum_consumers import QuorumRoundRobin, QuorumSingleActive
 from fakeamqp.node.queues.serving import (
     accept,
+    cancel,
     check_served,
     drop_heads,
     expiry_us,
     nothing_recovered,
+    reject,
     serve,
     wake_for,
 )
@@ -125,14 +127,6 @@ def acknowledge(
     return []
 
 
-def reject(
-    queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
-) -> list[Effect]:
-    """Entries are gone, and leave room; they may have dead letters."""
-    rejected = [GiveUp(each.entry, "rejected", each.entry.failures + 1) for each in deliveries]
-    return [*rejected, *acknowledge(queue, deliveries, channel, consumer, now_us)]
-
-
 def requeue(
     queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
 ) -> list[Effect]:
@@ -167,12 +161,6 @@ def renewed(queue: Queue, entry: Entry) -> Entry:
     new.deliveries = entry.deliveries + 1
     new.failures = entry.failures
     return new
-
-
-def cancel(queue: Queue, consumer: Consumer, now_us: int) -> list[Effect]:
-    """A consumer goes."""
-    queue.remove_consumer(consumer)
-    return checkout(queue, now_us)
 
 
 def take_back(queue: Queue, deliveries: list[Unacked], now_us: int) -> list[Effect]:
@@ -354,14 +342,10 @@ QUORUM = QueueType(
     policy_wins=policy_wins,
     check=check_served,
     limits_no_ack=True,
-    heeds_global_prefetch=False,
     carries_failures=True,
     keeps_transient=True,
     remembers_deliveries=True,
     is_applied_late=True,
     forgives_deletion=True,
     stops_publishers=True,
-    is_one_process=False,
-    is_log=False,
-    keeps_places=False,
 )

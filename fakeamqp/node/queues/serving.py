@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message
-from fakeamqp.node.queues.consumer import Consumer
+from fakeamqp.node.queues.consumer import Consumer, Receiver
 from fakeamqp.node.queues.effects import Deliver, Effect, GiveUp, WakeAt
-from fakeamqp.node.queues.queue import Queue
+from fakeamqp.node.queues.queue import Queue, Unacked
 
 Charge: TypeAlias = Callable[[Queue, Consumer], None]
 """`charge(queue, consumer)`: count a delivery against the prefetch limits."""
@@ -57,6 +57,20 @@ def wake_for(queue: Queue, head: Entry | None, effects: list[Effect]) -> None:
     """See to it that the queue runs again as its head expires."""
     if head is not None and head.expires_us != NO_EXPIRY_US and head is not queue.backlog.unseen_head:
         effects.append(WakeAt(head.expires_us))
+
+
+def reject(
+    queue: Queue, deliveries: list[Unacked], channel: Receiver, consumer: Consumer | None, now_us: int
+) -> list[Effect]:
+    """Entries are gone, and leave room; they may have dead letters."""
+    rejected = [GiveUp(each.entry, "rejected", each.entry.failures + 1) for each in deliveries]
+    return [*rejected, *queue.type.acknowledge(queue, deliveries, channel, consumer, now_us)]
+
+
+def cancel(queue: Queue, consumer: Consumer, now_us: int) -> list[Effect]:
+    """A consumer goes."""
+    queue.remove_consumer(consumer)
+    return queue.type.checkout(queue, now_us)
 
 
 def check_served(queue: Queue) -> None:

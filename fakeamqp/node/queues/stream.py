@@ -17,7 +17,7 @@ from fakeamqp.node.queues.log import Log
 from fakeamqp.node.queues.queue import Queue, QueueType, Unacked
 from fakeamqp.node.queues.queue_arguments import QueueArguments
 from fakeamqp.node.queues.readers import FILTER_VALUE, Readers
-from fakeamqp.node.queues.serving import publish_freely
+from fakeamqp.node.queues.serving import cancel, publish_freely
 from fakeamqp.node.words.names import queue_named
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import HardError, not_implemented, precondition_failed
@@ -67,12 +67,6 @@ def settle(
     """A reader has room again; nothing changes in the log."""
     if consumer is not None:
         consumer.outstanding -= len(deliveries)
-    return checkout(queue, now_us)
-
-
-def cancel(queue: Queue, consumer: Consumer, now_us: int) -> list[Effect]:
-    """A consumer goes."""
-    queue.remove_consumer(consumer)
     return checkout(queue, now_us)
 
 
@@ -240,15 +234,8 @@ STREAM = QueueType(
     takes_dead_letters=lambda at_least_once, profile: at_least_once or profile.streams_take_any_dead_letter,
     policy_wins=lambda setting, profile: True,
     check=check,
-    limits_no_ack=False,
     heeds_global_prefetch=True,
-    carries_failures=False,
     keeps_transient=True,
     remembers_deliveries=True,
-    is_applied_late=False,
-    forgives_deletion=False,
-    stops_publishers=False,
-    is_one_process=False,
     is_log=True,
-    keeps_places=False,
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from fakeamqp.node.operator import commands
 from fakeamqp.node.queues.stream import get
+from fakeamqp.node.words.facts import PolicyFact
 from fakeamqp.spec.errors import HardError
 from fakeamqp.spec.methods import (
     BasicAck,
@@ -74,7 +76,8 @@ def test_an_exclusive_queue_goes_with_its_consumer_and_connection() -> None:
     session.node.check()
 
 
-def test_a_persistent_message_that_kills_its_queue_is_not_confirmed() -> None:
+@pytest.mark.parametrize("has_new_policy", [False, True])
+def test_a_persistent_message_that_kills_its_queue_is_not_confirmed(has_new_policy: bool) -> None:
     session = Session(make_node(version="3.10"))
     declare(session, "orders", **{"x-single-active-consumer": True})
     session.call(BasicQos(prefetch_count=1), 0)
@@ -85,6 +88,9 @@ def test_a_persistent_message_that_kills_its_queue_is_not_confirmed() -> None:
     session.send(BasicCancel("first", nowait=True), 0)
     session.send(ConfirmSelect(), 0)
     session.received()
+    if has_new_policy:
+        commands.set_policy(session.node.state, PolicyFact("/", "long", ".*", {"max-length": 100}, 0, "queues"))
+        session.node.finish_turn()
     session.send(BasicPublish("", "orders", properties=PERSISTENT, body=b"3"), 0)
     assert session.received()[-1] == BasicNack(1, True)
     assert ready(session, "orders") == [b"1", b"2"]
