@@ -1,4 +1,4 @@
-"""The broker that a user holds: the simulated one, with its doors for pika."""
+"""The broker that a user holds: a simulation, its parts' methods, and its doors for pika."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ import contextlib
 import functools
 import os
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from fakeamqp.simulation.broker import SimulatedBroker
+from fakeamqp.simulation.asking import Questions
+from fakeamqp.simulation.chance import Chooser
+from fakeamqp.simulation.custom_exchanges import RoutingFunction
+from fakeamqp.simulation.fault_commands import FaultCommands
+from fakeamqp.simulation.life import Life
+from fakeamqp.simulation.listings import Listings
+from fakeamqp.simulation.network import Network
+from fakeamqp.simulation.operating import Definitions, Operator
+from fakeamqp.simulation.simulation import Simulation
+from fakeamqp.simulation.task_commands import TaskCommands
+from fakeamqp.simulation.trace import Trace
+from fakeamqp.simulation.world import World
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:
@@ -19,7 +30,20 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-class Broker(SimulatedBroker):
+def _of(
+    part: str, method: Callable[Concatenate[Any, Parameters], Result]
+) -> Callable[Concatenate[Broker, Parameters], Result]:
+    """A method of the broker that is one of its part's, by the part's name in `Simulation`."""
+
+    @functools.wraps(method)
+    def delegated(self: Broker, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        __tracebackhide__ = True
+        return method(getattr(self.simulation, part), *args, **kwargs)
+
+    return cast("Callable[Concatenate[Broker, Parameters], Result]", delegated)
+
+
+class Broker:
     """A RabbitMQ in memory.
 
     As a context manager or decorator it redirects every pika connection made meanwhile to itself, whatever host and
@@ -50,6 +74,138 @@ class Broker(SimulatedBroker):
 
     _redirection: contextlib.AbstractContextManager[None]
 
+    def __init__(
+        self,
+        *,
+        version: str = "4.0",
+        seed: int = 0,
+        vhosts: Iterable[str] = ("/",),
+        users: Mapping[str, str] | None = None,
+        hosts: Iterable[str] | None = None,
+        exchange_types: Mapping[str, RoutingFunction] | None = None,
+        definitions: Definitions | None = None,
+        sync_interval: float = 0.0,
+        trace_limit: int | None = 10_000,
+        max_steps: int = 100_000,
+        patch_time: bool = True,
+        chooser: Chooser | None = None,
+    ) -> None:
+        self.simulation = Simulation(
+            version=version,
+            seed=seed,
+            vhosts=vhosts,
+            users=users,
+            hosts=hosts,
+            exchange_types=exchange_types,
+            definitions=definitions,
+            sync_interval=sync_interval,
+            trace_limit=trace_limit,
+            max_steps=max_steps,
+            patch_time=patch_time,
+            chooser=chooser,
+        )
+        """The parts that this broker is made of; for clients and tools."""
+
+    # -- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> str:
+        """Which RabbitMQ it behaves as."""
+        return self.simulation.world.version
+
+    @property
+    def seed(self) -> int:
+        """What all chance is drawn from."""
+        return self.simulation.world.seed
+
+    @property
+    def trace(self) -> Trace:
+        """The last events: what clients and node said to one another, and what became of messages."""
+        return self.simulation.world.trace
+
+    @property
+    def faults(self) -> FaultCommands:
+        """What can go wrong, to be called by hand or scripted."""
+        return self.simulation.faults
+
+    @property
+    def hosts(self) -> tuple[str, ...] | None:
+        """The hosts that answer, each "name" or "name:port"; all others refuse connections. None: all answer."""
+        return self.simulation.network.hosts
+
+    @hosts.setter
+    def hosts(self, hosts: Iterable[str] | None) -> None:
+        self.simulation.network.hosts = hosts
+
+    # -- time and tasks -----------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """Virtual time: seconds since the broker was made."""
+        return self.simulation.world.now
+
+    @property
+    def steps(self) -> int:
+        """How often tasks have come to a point where another might have gone first."""
+        return self.simulation.tasks.steps
+
+    advance = _of("network", Network.advance)
+    sync = _of("world", World.sync)
+    spawn = _of("tasks", TaskCommands.spawn)
+    run = _of("tasks", TaskCommands.run)
+    choose = _of("tasks", TaskCommands.choose)
+
+    # -- the node's life ----------------------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a node that answers."""
+        return self.simulation.life.is_running
+
+    stop = _of("life", Life.stop)
+    crash = _of("life", Life.crash)
+    restart = _of("life", Life.restart)
+
+    # -- what an operator does, as with rabbitmqctl -------------------------------------------------------------
+
+    add_vhost = _of("operator", Operator.add_vhost)
+    delete_vhost = _of("operator", Operator.delete_vhost)
+    add_user = _of("operator", Operator.add_user)
+    change_password = _of("operator", Operator.change_password)
+    set_user_tags = _of("operator", Operator.set_user_tags)
+    delete_user = _of("operator", Operator.delete_user)
+    set_permissions = _of("operator", Operator.set_permissions)
+    clear_permissions = _of("operator", Operator.clear_permissions)
+    set_topic_permissions = _of("operator", Operator.set_topic_permissions)
+    close_connections = _of("operator", Operator.close_connections)
+    trace_on = _of("operator", Operator.trace_on)
+    trace_off = _of("operator", Operator.trace_off)
+    alarm = _of("operator", Operator.alarm)
+    clear_alarm = _of("operator", Operator.clear_alarm)
+    set_policy = _of("operator", Operator.set_policy)
+    clear_policy = _of("operator", Operator.clear_policy)
+    set_operator_policy = _of("operator", Operator.set_operator_policy)
+    clear_operator_policy = _of("operator", Operator.clear_operator_policy)
+    set_vhost_limits = _of("operator", Operator.set_vhost_limits)
+    clear_vhost_limits = _of("operator", Operator.clear_vhost_limits)
+    set_user_limits = _of("operator", Operator.set_user_limits)
+    clear_user_limits = _of("operator", Operator.clear_user_limits)
+    import_definitions = _of("operator", Operator.import_definitions)
+    export_definitions = _of("operator", Operator.export_definitions)
+
+    # -- what there is, and why ---------------------------------------------------------------------------------
+
+    vhost = _of("listings", Listings.vhost)
+    vhosts = _of("listings", Listings.vhosts)
+    list_queues = _of("listings", Listings.list_queues)
+    list_exchanges = _of("listings", Listings.list_exchanges)
+    list_bindings = _of("listings", Listings.list_bindings)
+    list_consumers = _of("listings", Listings.list_consumers)
+    explain = _of("questions", Questions.explain)
+    explain_published = _of("questions", Questions.explain_published)
+
+    # -- doors --------------------------------------------------------------------------------------------------
+
     def connect(self, parameters: Any = None) -> pika.BlockingConnection:
         """A pika.BlockingConnection to this broker, without redirecting any other.
 
@@ -57,7 +213,7 @@ class Broker(SimulatedBroker):
         """
         from fakeamqp.clients.blocking import connect
 
-        return connect(self, parameters)
+        return connect(self.simulation, parameters)
 
     def write_report(self, path: str | os.PathLike[str], *, title: str = "", most_events: int = 2000) -> None:
         """Write what has happened so far as one HTML file for a browser, which needs nothing else.
@@ -68,33 +224,26 @@ class Broker(SimulatedBroker):
         """
         from fakeamqp.reporting.page import write_report
 
-        write_report(self, path, title=title, most_events=most_events)
+        write_report(self.simulation.world, path, title=title, most_events=most_events)
 
     def __enter__(self) -> Broker:
         """Redirect pika. Raises Misuse while it is redirected already."""
         from fakeamqp.clients.redirection import redirect
 
-        redirection = redirect(self)
+        redirection = redirect(self.simulation)
         redirection.__enter__()
         self._redirection = redirection
-        self._is_active = True
-        self._let_tasks_in()
+        self.simulation.tasks.activate()
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
         """Kill the tasks, and let pika go where it went before. Warns of programs that were spawned and never ran."""
-        idle = self._never_ran()
-        self.end_tasks()
+        idle = self.simulation.tasks.never_ran()
+        self.simulation.tasks.end()
         self._redirection.__exit__(*exc_info)
         if idle and exc_info[0] is None:
             names = ", ".join(idle)
             warnings.warn(f"spawned, but never ran: {names}; call broker.run() to let tasks run", stacklevel=2)
-
-    def _never_ran(self) -> list[str]:
-        """The tasks that were spawned, where nobody has let them run."""
-        if self.scheduler is None or self.scheduler.was_run:
-            return []
-        return [task.name for task in self.scheduler.tasks if task.never_ran]
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         """As a decorator: redirect pika while the function, or coroutine function, runs.

@@ -165,9 +165,9 @@ def _assert_are_settings(given: Mapping[str, Any]) -> None:
     import difflib
     import inspect
 
-    from fakeamqp.simulation.broker import SimulatedBroker
+    from fakeamqp.broker import Broker
 
-    known = [name for name in inspect.signature(SimulatedBroker.__init__).parameters if name != "self"]
+    known = list(inspect.signature(Broker).parameters)
     for name in given:
         if name not in known:
             nearest = difflib.get_close_matches(name, known, 1)
@@ -190,7 +190,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if made.failed and made.when == "call" and broker is not None:
         from fakeamqp.simulation.report import report
 
-        made.sections.append(("fakeamqp", report(broker)))
+        made.sections.append(("fakeamqp", report(broker.simulation.world)))
         directory = item.config.getoption("amqp_report")
         if directory is not None:
             made.sections.append(("fakeamqp's report", str(_write_report(broker, Path(directory), item.nodeid))))

@@ -12,11 +12,11 @@ from pika.adapters.select_connection import SelectConnection
 from pika.adapters.utils.nbio_interface import AbstractIOServices
 from pika.adapters.utils.selector_ioloop_adapter import SelectorIOServicesAdapter
 
-from fakeamqp.clients.connections import InMemoryConnection, NameServices, start_connection_workflow
+from fakeamqp.clients.in_memory import InMemoryConnection, NameServices, start_connection_workflow
 from fakeamqp.clients.loop import VirtualIOLoop
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
+    from fakeamqp.simulation.simulation import Simulation
 
 
 class SelectServices(NameServices, SelectorIOServicesAdapter):
@@ -27,14 +27,14 @@ class AsyncioServices(NameServices, _AsyncioIOServicesAdapter):
     """pika's I/O services over asyncio's loop."""
 
 
-def select_services(broker: SimulatedBroker, custom_ioloop: Any) -> AbstractIOServices:
+def select_services(simulation: Simulation, custom_ioloop: Any) -> AbstractIOServices:
     """I/O services for a SelectConnection. `custom_ioloop` is what pika's constructor takes under this name."""
     if isinstance(custom_ioloop, AbstractIOServices):
         return custom_ioloop
-    return SelectServices(custom_ioloop or VirtualIOLoop(broker))
+    return SelectServices(custom_ioloop or VirtualIOLoop(simulation))
 
 
-def asyncio_services(broker: SimulatedBroker, custom_ioloop: Any) -> AbstractIOServices:
+def asyncio_services(simulation: Simulation, custom_ioloop: Any) -> AbstractIOServices:
     """I/O services for an AsyncioConnection. `custom_ioloop` is what pika's constructor takes under this name."""
     if isinstance(custom_ioloop, AbstractIOServices):
         return custom_ioloop
@@ -45,7 +45,7 @@ SERVICES = {SelectConnection: select_services, AsyncioConnection: asyncio_servic
 """The adapters, and what makes their I/O services."""
 
 
-def initialiser(adapter: type, broker: SimulatedBroker) -> Callable[..., None]:
+def initialiser(adapter: type, simulation: Simulation) -> Callable[..., None]:
     """An `__init__` for an adapter: with its arguments, but onto the broker."""
 
     def __init__(  # noqa: N807
@@ -59,29 +59,29 @@ def initialiser(adapter: type, broker: SimulatedBroker) -> Callable[..., None]:
     ) -> None:
         if not isinstance(self, InMemoryConnection):
             self.__class__ = in_memory_class(self.__class__)
-        self.broker = broker
+        self.simulation = simulation
         BaseConnection.__init__(
             self,
             parameters,
             on_open_callback,
             on_open_error_callback,
             on_close_callback,
-            SERVICES[adapter](broker, custom_ioloop),
+            SERVICES[adapter](simulation, custom_ioloop),
             internal_connection_workflow=internal_connection_workflow,
         )
 
     return __init__
 
 
-def connection_creator(adapter: type, broker: SimulatedBroker) -> Any:
+def connection_creator(adapter: type, simulation: Simulation) -> Any:
     """A classmethod `create_connection` for an adapter: with its arguments, but onto the broker."""
 
     def create_connection(
         cls: Any, connection_configs: Any, on_done: Any, custom_ioloop: Any = None, workflow: Any = None
     ) -> Any:
-        services = SERVICES[adapter](broker, custom_ioloop)
+        services = SERVICES[adapter](simulation, custom_ioloop)
         return start_connection_workflow(
-            broker,
+            simulation,
             connection_configs,
             lambda parameters: cls(parameters=parameters, custom_ioloop=services, internal_connection_workflow=False),
             services,

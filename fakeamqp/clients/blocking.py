@@ -1,4 +1,4 @@
-"""A pika.BlockingConnection to one broker, while all others go where they always went."""
+"""A pika.BlockingConnection to one simulation, while all others go where they always went."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fakeamqp.clients.adapters import connection_creator, in_memory_class, initi
 from fakeamqp.clients.loop import VirtualIOLoop
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
+    from fakeamqp.simulation.simulation import Simulation
 
 
 class InMemoryBlockingConnection(pika.BlockingConnection):
@@ -34,31 +34,31 @@ class InMemoryBlockingConnection(pika.BlockingConnection):
 
     def _on_time(self, function: Any) -> Callable[..., Any]:
         # pika's own function, but that what it takes for the module pika.compat has another clock.
-        clock = self._impl.broker.clock
+        clock = self._impl.simulation.world.clock
         compat = types.SimpleNamespace(**{**vars(pika.compat), "time_now": lambda: clock.seconds})
         scope = {**function.__globals__, "compat": compat}
         return types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__)
 
 
-def connect(broker: SimulatedBroker, parameters: Any) -> InMemoryBlockingConnection:
+def connect(simulation: Simulation, parameters: Any) -> InMemoryBlockingConnection:
     """Connect to a broker; `parameters` is what pika.BlockingConnection takes. Raises what that raises."""
-    create = connection_creator(SelectConnection, broker).__func__
+    create = connection_creator(SelectConnection, simulation).__func__
 
     def create_connection(cls: Any, connection_configs: Any, on_done: Any, custom_ioloop: Any) -> Any:
-        _make_virtual(custom_ioloop, broker)
+        _make_virtual(custom_ioloop, simulation)
         return create(cls, connection_configs, on_done, custom_ioloop)
 
     members = {
-        "__init__": initialiser(SelectConnection, broker),
+        "__init__": initialiser(SelectConnection, simulation),
         "create_connection": classmethod(create_connection),
     }
     adapter = type(SelectConnection.__name__, (in_memory_class(SelectConnection),), members)
     return InMemoryBlockingConnection(parameters, _impl_class=adapter)
 
 
-def _make_virtual(loop: Any, broker: SimulatedBroker) -> None:
+def _make_virtual(loop: Any, simulation: Simulation) -> None:
     # BlockingConnection insists on making its loop itself; a redirection has made it virtual, but another broker's.
-    if isinstance(loop, IOLoop) and getattr(loop, "broker", None) is not broker:
+    if isinstance(loop, IOLoop) and getattr(loop, "simulation", None) is not simulation:
         loop.close()
         loop.__class__ = VirtualIOLoop
-        VirtualIOLoop.__init__(loop, broker)
+        VirtualIOLoop.__init__(loop, simulation)

@@ -11,7 +11,7 @@ from fakeamqp.clients.loop import VirtualIOLoop
 
 if TYPE_CHECKING:
     from fakeamqp.clients.transport import Transport
-    from fakeamqp.simulation.broker import SimulatedBroker
+    from fakeamqp.simulation.simulation import Simulation
 
 
 class Driver(Protocol):
@@ -24,10 +24,10 @@ class Driver(Protocol):
         """The transport has nothing more to dispatch."""
 
 
-def driver_for(nbio: Any, broker: SimulatedBroker) -> Driver:
+def driver_for(nbio: Any, simulation: Simulation) -> Driver:
     """The driver for a connection with these I/O services of pika's."""
     loop = nbio.get_native_ioloop()
-    return VirtualDriver(loop) if isinstance(loop, VirtualIOLoop) else ForeignDriver(nbio, broker)
+    return VirtualDriver(loop) if isinstance(loop, VirtualIOLoop) else ForeignDriver(nbio, simulation)
 
 
 class VirtualDriver:
@@ -49,9 +49,9 @@ class VirtualDriver:
 class ForeignDriver:
     """A loop that is not ours is told. Its time is real, so the broker's deadlines come when that time has passed."""
 
-    def __init__(self, nbio: Any, broker: SimulatedBroker) -> None:
+    def __init__(self, nbio: Any, simulation: Simulation) -> None:
         self._nbio = nbio
-        self._broker = broker
+        self._simulation = simulation
         self._transport: Transport | None = None
         self._next_us: int | None = None
         """The deadline of the broker's that is being waited for."""
@@ -72,7 +72,7 @@ class ForeignDriver:
             return
         if transport.is_readable():
             self._call_soon(transport.dispatch)
-        deadline_us = self._broker.next_deadline()
+        deadline_us = self._simulation.world.next_deadline()
         if deadline_us is not None and deadline_us != self._next_us:
             self._next_us = deadline_us
             self._call_soon(functools.partial(self._wait_for, deadline_us))
@@ -83,13 +83,13 @@ class ForeignDriver:
             self._nbio.add_callback_threadsafe(callback)
 
     def _wait_for(self, deadline_us: int) -> None:
-        left_us = max(0, deadline_us - self._broker.clock.now_us)
+        left_us = max(0, deadline_us - self._simulation.world.clock.now_us)
         self._nbio.call_later(left_us / 1_000_000, functools.partial(self._reach, deadline_us))
 
     def _reach(self, deadline_us: int) -> None:
         if self._transport is None or deadline_us != self._next_us:
             return  # another deadline has come before this one
-        with self._broker.lock:
+        with self._simulation.world.lock:
             self._next_us = None
-            self._broker.move_clock(deadline_us)
-            self._broker.notify()
+            self._simulation.world.move_clock(deadline_us)
+            self._simulation.world.notify()

@@ -12,13 +12,12 @@ from pika.adapters.select_connection import IOLoop
 from pika.heartbeat import HeartbeatChecker
 
 from fakeamqp.node.kernel.timers import Timer, Timers
-from fakeamqp.simulation.waiting import wait
 from fakeamqp.spec.errors import UnsupportedFeature
 
 if TYPE_CHECKING:
     from fakeamqp.clients.transport import Transport
-    from fakeamqp.simulation.broker import SimulatedBroker
     from fakeamqp.simulation.network import Stream
+    from fakeamqp.simulation.simulation import Simulation
 
 
 class VirtualIOLoop(IOLoop):
@@ -27,16 +26,16 @@ class VirtualIOLoop(IOLoop):
     Frames are dispatched in `poll` alone, never while the program is inside another call.
     """
 
-    def __init__(self, broker: SimulatedBroker) -> None:
-        self.broker = broker
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
         self.owner = threading.current_thread()
         self.transports: list[Transport] = []
         self._callbacks: deque[Callable[[], None]] = deque()
         self._timers = Timers()
         self._is_stopping = False
         self._is_running = False
-        with broker.lock:
-            broker.loops.append(self)
+        with simulation.world.lock:
+            simulation.waiting.loops.append(self)
 
     # -- what pika calls ----------------------------------------------------------------------------------------
 
@@ -45,9 +44,9 @@ class VirtualIOLoop(IOLoop):
         assert not self._is_running, "Cannot call close() before start() unwinds."
         self._callbacks.clear()
         self._timers = Timers()
-        with self.broker.lock:
-            if self in self.broker.loops:
-                self.broker.loops.remove(self)
+        with self.simulation.world.lock:
+            if self in self.simulation.waiting.loops:
+                self.simulation.waiting.loops.remove(self)
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call back after `delay` virtual seconds. Raises ValueError for a negative delay, as pika does."""
@@ -55,7 +54,7 @@ class VirtualIOLoop(IOLoop):
             raise ValueError(f"call_later: delay must be non-negative, but got {delay!r}")
         if not callable(callback):
             raise TypeError(f"callback must be a callable, but got {callback!r}")
-        at_us = self.broker.clock.now_us + math.ceil(delay * 1_000_000)
+        at_us = self.simulation.world.clock.now_us + math.ceil(delay * 1_000_000)
         keeps_alive = isinstance(getattr(callback, "__self__", None), HeartbeatChecker)
         return self._timers.at(at_us, callback, is_housekeeping=keeps_alive)
 
@@ -67,9 +66,9 @@ class VirtualIOLoop(IOLoop):
         """Call back in the next round; may be called from any thread."""
         if not callable(callback):
             raise TypeError(f"callback must be a callable, but got {callback!r}")
-        with self.broker.lock:
+        with self.simulation.world.lock:
             self._callbacks.append(callback)
-            self.broker.notify()
+            self.simulation.world.notify()
 
     add_callback = add_callback_threadsafe
 
@@ -77,7 +76,7 @@ class VirtualIOLoop(IOLoop):
         """Run the callbacks and timers that are due now, not those that they add."""
         for _ in range(len(self._callbacks)):
             self._callbacks.popleft()()
-        now_us = self.broker.clock.now_us
+        now_us = self.simulation.world.clock.now_us
         due = []
         while (timer := self._timers.pop_due(now_us)) is not None:
             due.append(timer)
@@ -99,9 +98,9 @@ class VirtualIOLoop(IOLoop):
 
     def stop(self) -> None:
         """Make `start` return; may be called from any thread."""
-        with self.broker.lock:
+        with self.simulation.world.lock:
             self._is_stopping = True
-            self.broker.notify()
+            self.simulation.world.notify()
 
     def activate_poller(self) -> None:
         """Nothing to activate: there is no poller."""
@@ -112,12 +111,12 @@ class VirtualIOLoop(IOLoop):
     def poll(self) -> None:
         """Wait until there is something to do, and dispatch the frames that have arrived."""
         __tracebackhide__ = True
-        scheduler = self.broker.scheduler
+        scheduler = self.simulation.tasks.scheduler
         if scheduler is not None and scheduler.is_here():
             scheduler.await_events(self)
         elif not self.is_ready():
-            with self.broker.lock:
-                wait(self.broker, self)
+            with self.simulation.world.lock:
+                self.simulation.waiting.wait(self)
         for transport in tuple(self.transports):
             transport.dispatch()
 
@@ -132,7 +131,7 @@ class VirtualIOLoop(IOLoop):
 
     def is_ready(self) -> bool:
         """Whether there is something to do now."""
-        if self._is_stopping or self._callbacks or self._timers.next_us <= self.broker.clock.now_us:
+        if self._is_stopping or self._callbacks or self._timers.next_us <= self.simulation.world.clock.now_us:
             return True
         return any(transport.is_readable() for transport in self.transports)
 

@@ -1,4 +1,4 @@
-"""Redirection: while it lasts, every pika connection reaches one broker, however the program imported pika."""
+"""Redirection: while it lasts, every pika connection reaches one simulation, however the program imported pika."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pika.adapters.select_connection import IOLoop
 from pika.connection import Connection
 
 from fakeamqp.clients.adapters import SERVICES, connection_creator, initialiser
-from fakeamqp.clients.connections import InMemoryConnection
+from fakeamqp.clients.in_memory import InMemoryConnection
 from fakeamqp.clients.loop import VirtualIOLoop
 from fakeamqp.simulation.program_code import is_of_program
 from fakeamqp.spec.errors import Misuse, UnsupportedFeature
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
+    from fakeamqp.simulation.simulation import Simulation
 
 _one_at_a_time = threading.Lock()
 
 
 @contextlib.contextmanager
-def redirect(broker: SimulatedBroker) -> Iterator[None]:
+def redirect(simulation: Simulation) -> Iterator[None]:
     """Redirect pika's adapters to a broker. Raises Misuse while another redirection lasts.
 
     Methods of pika's classes are replaced, not the classes, so that names imported earlier lead here as well.
@@ -40,7 +40,7 @@ def redirect(broker: SimulatedBroker) -> Iterator[None]:
         )
     try:
         with contextlib.ExitStack() as stack:
-            for owner, name, replacement in _replacements(broker):
+            for owner, name, replacement in _replacements(simulation):
                 _replace(stack, owner, name, replacement)
             yield
     finally:
@@ -86,23 +86,23 @@ def open_network_connections() -> list[str]:
     ]
 
 
-def _replacements(broker: SimulatedBroker) -> list[tuple[Any, str, Any]]:
+def _replacements(simulation: Simulation) -> list[tuple[Any, str, Any]]:
     replacements: list[tuple[Any, str, Any]] = [
-        (pika.compat, "time_now", lambda: broker.clock.seconds),
-        (IOLoop, "__init__", _virtual_loop_initialiser(broker)),
+        (pika.compat, "time_now", lambda: simulation.world.clock.seconds),
+        (IOLoop, "__init__", _virtual_loop_initialiser(simulation)),
         (Connection, "__init__", _guarded(Connection.__init__, _refuse)),
         (BaseConnection, "_start_connection_workflow", classmethod(_refuse)),
     ]
     for adapter in SERVICES:
-        replacements.append((adapter, "__init__", initialiser(adapter, broker)))
-        replacements.append((adapter, "create_connection", connection_creator(adapter, broker)))
+        replacements.append((adapter, "__init__", initialiser(adapter, simulation)))
+        replacements.append((adapter, "create_connection", connection_creator(adapter, simulation)))
     return replacements
 
 
-def _virtual_loop_initialiser(broker: SimulatedBroker) -> Callable[[Any], None]:
+def _virtual_loop_initialiser(simulation: Simulation) -> Callable[[Any], None]:
     def __init__(self: Any) -> None:  # noqa: N807
         self.__class__ = VirtualIOLoop
-        VirtualIOLoop.__init__(self, broker)
+        VirtualIOLoop.__init__(self, simulation)
 
     return __init__
 

@@ -13,8 +13,8 @@ from fakeamqp.simulation.network import Stream
 from fakeamqp.spec.methods import EndOfStream, Heartbeat
 
 if TYPE_CHECKING:
-    from fakeamqp.clients.connections import InMemoryConnection
     from fakeamqp.clients.drivers import Driver
+    from fakeamqp.clients.in_memory import InMemoryConnection
 
 
 class Transport(AbstractStreamTransport):

@@ -103,7 +103,7 @@ def run_once(case: Case, source: Chooser, *, is_traced: bool = False) -> Outcome
     failure: Failure | None = None
     with broker:
         try:
-            broker.watch_steps(observer.at_step)
+            broker.simulation.tasks.watch_steps(observer.at_step)
             state = case.scenario(broker)
             observer.always = partial(_check, case.always, broker, state)
             has_ended = _run_to_the_end(case, broker)
@@ -118,7 +118,7 @@ def run_once(case: Case, source: Chooser, *, is_traced: bool = False) -> Outcome
             failure = _failure(error)
         steps = broker.steps
         trace = tuple(broker.trace) if is_traced else ()
-        broker.end_tasks()
+        broker.simulation.tasks.end()
     digest = hashlib.blake2b("\n".join(map(str, trace)).encode()).hexdigest() if is_traced else ""
     return Outcome(
         tuple(chooser.choices), failure, steps, frozenset(observer.states), tuple(observer.struck), trace, digest
@@ -138,7 +138,8 @@ def _run_to_the_end(case: Case, broker: Broker) -> bool:
 
 def _hang(broker: Broker) -> Failure | None:
     """The failure that a program waits for ever for what must be answered, if one does."""
-    found = [] if broker.scheduler is None else hangs(broker.scheduler)
+    scheduler = broker.simulation.tasks.scheduler
+    found = [] if scheduler is None else hangs(scheduler.fibers()[1:])
     if not found:
         return None
     text = "; ".join(map(str, found))
@@ -181,8 +182,8 @@ class _Observer:
     """Looks at every step: lets faults strike, and remembers which states there were."""
 
     def __init__(self, broker: Broker, faults: Faults) -> None:
-        self._broker = broker
-        self._injector = Injector(broker, faults) if faults.kinds else None
+        self._simulation = broker.simulation
+        self._injector = Injector(broker.simulation, faults) if faults.kinds else None
         self.states: set[int] = set()
         self.always: Callable[[], None] = _nothing
         """What must hold at every step; asserts."""
@@ -198,7 +199,7 @@ class _Observer:
         try:
             self.always()
         except BaseException as error:
-            self._broker.interrupt(error)
+            self._simulation.tasks.interrupt(error)
         if self._injector is not None:
             self._injector.at_step(number, task, stream)
 
@@ -207,11 +208,11 @@ class _Observer:
 
         Of numbers alone, as their hashes are the same in every process.
         """
-        broker = self._broker
-        if broker.node is None:
+        node = self._simulation.world.node
+        if node is None:
             return hash((task.number, -1))
         sizes: list[int] = [task.number, task.starts]
-        for vhost in broker.node.state.vhosts.values():
+        for vhost in node.state.vhosts.values():
             for queue in vhost.queues.values():
                 sizes.append(len(queue.backlog))
                 sizes.append(len(queue.unacked))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from fakeamqp.simulation.presence import broker_here
+from fakeamqp.simulation.presence import scheduler_here
 from fakeamqp.simulation.program_code import is_of_program, is_of_python
 from fakeamqp.simulation.replacing import Group
 
@@ -63,11 +63,11 @@ def watched() -> Iterator[list[Reading]]:
 def _watching(name: str, real: Callable[..., Any], readings: list[Reading]) -> Callable[..., Any]:
     @functools.wraps(real)
     def ask(*args: Any, **kwargs: Any) -> Any:
-        broker = broker_here()
+        scheduler = scheduler_here()
         frame = sys._getframe(1)
         file = frame.f_code.co_filename
-        if broker is not None and is_of_program(file) and not is_of_python(file):
-            readings.append(Reading(name, f"{file}:{frame.f_lineno}", len(broker.trace)))
+        if scheduler is not None and is_of_program(file) and not is_of_python(file):
+            readings.append(Reading(name, f"{file}:{frame.f_lineno}", len(scheduler.world.trace)))
         return real(*args, **kwargs)
 
     return ask

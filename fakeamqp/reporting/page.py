@@ -11,7 +11,7 @@ from fakeamqp.reporting.columns import clock, duration
 from fakeamqp.reporting.run import MOST_EVENTS, Run
 from fakeamqp.reporting.timeline import draw
 from fakeamqp.reporting.topology import topologies
-from fakeamqp.simulation.broker import SimulatedBroker
+from fakeamqp.simulation.world import World
 from fakeamqp.spec.errors import Misuse
 
 
@@ -30,13 +30,13 @@ class Row(NamedTuple):
 
 
 def write_report(
-    broker: SimulatedBroker, path: str | os.PathLike[str], *, title: str = "", most_events: int = MOST_EVENTS
+    world: World, path: str | os.PathLike[str], *, title: str = "", most_events: int = MOST_EVENTS
 ) -> None:
     """Write one HTML file that needs nothing else; see `Broker.write_report`."""
-    Path(path).write_text(page(broker, title=title, most_events=most_events), encoding="utf-8")
+    Path(path).write_text(page(world, title=title, most_events=most_events), encoding="utf-8")
 
 
-def page(broker: SimulatedBroker, *, title: str = "", most_events: int = MOST_EVENTS) -> str:
+def page(world: World, *, title: str = "", most_events: int = MOST_EVENTS) -> str:
     """The page's HTML. Raises Misuse where Jinja2 is missing, and for less than one event."""
     if most_events < 1:
         raise Misuse(f"most_events={most_events!r}: show one event at least")
@@ -44,8 +44,8 @@ def page(broker: SimulatedBroker, *, title: str = "", most_events: int = MOST_EV
         import jinja2
     except ImportError:
         raise Misuse("the report needs Jinja2: pip install 'fakeamqp[report]'") from None
-    with broker.lock:
-        run = Run(broker, most_events)
+    with world.lock:
+        run = Run(world, most_events)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("fakeamqp.reporting"),
         autoescape=True,
@@ -61,16 +61,16 @@ def _context(run: Run, title: str) -> dict[str, Any]:
     rows = list(_rows(run))
     return {
         "title": title or "A run of fakeamqp",
-        "broker": run.broker,
+        "world": run.world,
         "facts": _facts(run),
         "timeline": draw(run) if run.drawn else None,
         "topologies": topologies(run),
-        "is_running": run.broker.is_running,
+        "is_running": run.world.node is not None,
         "rows": rows,
         "left_out": sum(not row.is_drawn for row in rows),
         "forgotten": run.first,
-        "trace_limit": run.broker.trace.limit,
-        "is_complete": run.broker.trace.is_complete,
+        "trace_limit": run.world.trace.limit,
+        "is_complete": run.world.trace.is_complete,
     }
 
 
@@ -81,9 +81,9 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     redelivered = sum(max(len(stay.holds) - 1, 0) for stay in stays)
     again = f", {redelivered} of them again" if redelivered else ""
     return [
-        ("RabbitMQ", run.broker.version),
-        ("seed", str(run.broker.seed)),
-        ("virtual time", duration(run.broker.clock.now_us)),
+        ("RabbitMQ", run.world.version),
+        ("seed", str(run.world.seed)),
+        ("virtual time", duration(run.world.clock.now_us)),
         ("events", str(len(run.events))),
         ("published", str(sum(journey.published is not None for journey in journeys))),
         ("delivered", f"{deliveries}{again}"),

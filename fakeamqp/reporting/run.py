@@ -8,9 +8,10 @@ from fakeamqp.reporting.following import Follower
 from fakeamqp.reporting.journeys import Journey, Journeys, Place
 from fakeamqp.reporting.marks import is_drawn
 from fakeamqp.reporting.words import tell, who
-from fakeamqp.simulation.broker import SimulatedBroker
 from fakeamqp.simulation.events import Event
+from fakeamqp.simulation.listings import Listings
 from fakeamqp.simulation.snapshots import VirtualHostSnapshot
+from fakeamqp.simulation.world import World
 
 MOST_EVENTS = 2000
 """How many of the last events are shown."""
@@ -19,10 +20,10 @@ MOST_EVENTS = 2000
 class Run:
     """What has happened to a broker up to now."""
 
-    def __init__(self, broker: SimulatedBroker, most_events: int = MOST_EVENTS) -> None:
-        self.broker = broker
-        self.events: list[Event] = list(broker.trace)
-        self.vhosts: list[VirtualHostSnapshot] = broker.vhosts() if broker.is_running else []
+    def __init__(self, world: World, most_events: int = MOST_EVENTS) -> None:
+        self.world = world
+        self.events: list[Event] = list(world.trace)
+        self.vhosts: list[VirtualHostSnapshot] = Listings(world).vhosts() if world.node is not None else []
         self.first = max(len(self.events) - most_events, 0)
         """The first event that is shown."""
         self._follower = Follower()

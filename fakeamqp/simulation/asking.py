@@ -1,20 +1,19 @@
-"""The part of the broker that a user asks why."""
+"""Answer why a message goes where it goes."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fakeamqp.node.kernel.message import Message
-from fakeamqp.node.node import Node
 from fakeamqp.node.operator import commands
 from fakeamqp.node.sessions.publishing import BCC, sender_selected_keys
 from fakeamqp.node.state.watching import DEAD_LETTERED, ROUTED
 from fakeamqp.simulation.events import Event
 from fakeamqp.simulation.fates import shown_queues
 from fakeamqp.simulation.selection import Selection, as_body
-from fakeamqp.simulation.trace import EFFECT, SENT, Trace
+from fakeamqp.simulation.trace import EFFECT, SENT
+from fakeamqp.simulation.world import World
 from fakeamqp.spec.errors import AMQPError, Misuse
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 from fakeamqp.spec.tables import copy_table
@@ -28,11 +27,8 @@ PUBLISH = "basic.publish"
 class Questions:
     """Why a message goes where it goes."""
 
-    if TYPE_CHECKING:
-        lock: threading.RLock
-        trace: Trace
-
-        def _running_node(self, purpose: str) -> Node: ...
+    def __init__(self, world: World) -> None:
+        self._world = world
 
     def explain(
         self,
@@ -52,8 +48,8 @@ class Questions:
         from fakeamqp.simulation.explaining import explain  # here, as importing fakeamqp may not take long
 
         properties = EMPTY_PROPERTIES if headers is None else BasicProperties(headers=copy_table(dict(headers)))
-        with self.lock:
-            node = self._running_node("explain")
+        with self._world.lock:
+            node = self._world.running_node("explain")
             message = _message(exchange, routing_key, properties, as_body(body) or b"")
             return explain(node, commands.existing_vhost(node.state, vhost), message)
 
@@ -68,12 +64,12 @@ class Questions:
         """
         from fakeamqp.simulation.explaining import explain
 
-        with self.lock:
-            node = self._running_node("explain_published")
-            found = _last_published(self.trace.filter(), body, message_id) if event is None else event
+        with self._world.lock:
+            node = self._world.running_node("explain_published")
+            found = _last_published(self._world.trace.filter(), body, message_id) if event is None else event
             if found.exchange is None or found.routing_key is None or found.body is None:
                 raise Misuse(f"explain_published takes an event that is about a message, not {found}")
-            routed = _routing_of(self.trace.filter(kind=EFFECT, fate=ROUTED), found)
+            routed = _routing_of(self._world.trace.filter(kind=EFFECT, fate=ROUTED), found)
             message = _message(found.exchange, found.routing_key, found.properties, found.body)
             details = found.details or (None if routed is None else routed.details)
             name = "/" if details is None else details["vhost"]

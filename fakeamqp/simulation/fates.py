@@ -5,9 +5,9 @@ Recording keeps what the node hands over as it is; words and values are made whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fakeamqp.node.kernel.journal import Journal
 from fakeamqp.node.kernel.message import Message
@@ -37,9 +37,6 @@ from fakeamqp.node.state.watching import (
 )
 from fakeamqp.simulation.events import EFFECT, Event, shown_body
 
-if TYPE_CHECKING:
-    from fakeamqp.simulation.trace import Trace
-
 LOST = "lost"
 """It is not there any more, now that the node is gone."""
 KEPT = "kept"
@@ -54,11 +51,8 @@ FATES = (
 """All words for what becomes of messages."""
 
 
-def watcher(trace: Trace) -> watching.Watch | None:
-    """What a node is to call, so that its effects stand in the trace; None where nothing is recorded."""
-    if not trace.is_on:
-        return None
-    record = trace.record
+def watcher(record: Callable[[tuple[Any, ...]], None]) -> watching.Watch:
+    """What a node is to call, so that its effects are recorded."""
 
     def watch(
         now_us: int,

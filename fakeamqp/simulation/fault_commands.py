@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fakeamqp.node.node import Node
 from fakeamqp.simulation import protocol_faults
-from fakeamqp.simulation.fault_effects import Target, note, perform
+from fakeamqp.simulation.fault_effects import Parts, Target, note, perform
 from fakeamqp.simulation.faults import OF_THE_NEXT, Fault
+from fakeamqp.simulation.network import Stream
 from fakeamqp.simulation.protocol_faults import Recurrence
+from fakeamqp.simulation.tasks import Task
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.methods import Method
-
-if TYPE_CHECKING:
-    from fakeamqp.node.node import Node
-    from fakeamqp.simulation.broker import SimulatedBroker
-    from fakeamqp.simulation.network import Stream
-    from fakeamqp.simulation.tasks import Task
 
 
 @dataclass
@@ -38,8 +35,9 @@ class FaultCommands:
     Misuse is raised for what makes no sense, such as a method that no client sends.
     """
 
-    def __init__(self, broker: SimulatedBroker) -> None:
-        self._broker = broker
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._world = parts.world
         self.waiting: list[Waiting] = []
         """Faults that have not struck yet, or are not over."""
 
@@ -55,12 +53,21 @@ class FaultCommands:
 
     def strike(self, fault: Fault) -> None:
         """Have one fault strike, now or when its time comes."""
-        if fault.at is not None and fault.at <= self._broker.steps:
-            raise Misuse(f"step {fault.at} is over, {self._broker.steps} were made; leave out at= to strike now")
+        steps = self._parts.tasks.steps
+        if fault.at is not None and fault.at <= steps:
+            raise Misuse(f"step {fault.at} is over, {steps} were made; leave out at= to strike now")
         if fault.kind in OF_THE_NEXT or fault.at is not None or fault.method is not None:
             self.waiting.append(Waiting(fault, fault.occurrence - 1))
         else:
-            perform(self._broker, fault, Target(self._task(fault.task)))
+            self.perform(fault, Target(self._task(fault.task)))
+
+    def perform(self, fault: Fault, target: Target) -> None:
+        """Let a fault strike; one that waits for the next of something does so from now on."""
+        if fault.kind in OF_THE_NEXT:
+            name = fault.task if target.task is None else target.task.name
+            self.waiting.append(Waiting(replace(fault, at=None, task=name), fault.occurrence - 1))
+        else:
+            perform(self._parts, fault, target)
 
     def crash(self, **when: Any) -> None:
         """The node dies, as by `broker.crash()`; with `seconds` it is started again after that time."""
@@ -139,12 +146,7 @@ class FaultCommands:
         for each in [each for each in self.waiting if each.fault.at == number]:
             self.waiting.remove(each)
             meant = self._task(each.fault.task) or task
-            perform(self._broker, each.fault, Target(meant, stream if meant is task else None))
-
-    def arm(self, fault: Fault, task: Task | None) -> None:
-        """A fault that waits for the next of something does so from now on."""
-        name = fault.task if task is None else task.name
-        self.waiting.append(Waiting(replace(fault, at=None, task=name), fault.occurrence - 1))
+            self.perform(each.fault, Target(meant, stream if meant is task else None))
 
     # -- what the network calls ---------------------------------------------------------------------------------------
 
@@ -166,8 +168,8 @@ class FaultCommands:
             self.waiting.remove(each)
         for each in due:
             task = self._task(stream.owner or None)
-            perform(self._broker, each.fault, Target(task, stream, channel_number, method))
-        scheduler = self._broker.scheduler
+            self.perform(each.fault, Target(task, stream, channel_number, method))
+        scheduler = self._parts.tasks.scheduler
         if due and scheduler is not None and scheduler.is_here():
             scheduler.sit_out()
 
@@ -180,7 +182,7 @@ class FaultCommands:
     def arriving(self, stream: Stream, node: Node, channel_number: int, method: Method) -> Sequence[Method]:
         """What the node is to execute where a client has sent a method: mostly just that."""
         assert stream.connection is not None
-        node.advance(self._broker.clock.now_us)
+        node.advance(self._world.clock.now_us)
         channel = stream.connection.channels.get(channel_number)
         if channel is None or channel.is_closing:
             return (method,)
@@ -204,13 +206,13 @@ class FaultCommands:
             if outbox and protocol_faults.is_confirm(outbox[0][1]) and self._is_due(each):
                 self.waiting.remove(each)
                 self._tell(each.fault, stream, protocol_faults.lose_confirm(outbox, stream.owner))
-        if self._broker.node is None or connection.id not in self._broker.node.state.connections:
+        if self._world.node is None or connection.id not in self._world.node.state.connections:
             return bool(outbox)
         for each in self._armed(stream, "reorder"):
             exchange = protocol_faults.successor(connection, outbox, each.fault.queue)
             if exchange is not None and self._is_due(each):
                 self.waiting.remove(each)
-                self._tell(each.fault, stream, exchange(self._broker.node, stream.owner))
+                self._tell(each.fault, stream, exchange(self._world.node, stream.owner))
         for each in self._armed(stream, "redeliver"):
             recurrence = protocol_faults.recurrence_of(connection, outbox, each.fault)
             if recurrence is not None and self._is_due(each):
@@ -229,13 +231,7 @@ class FaultCommands:
         ]
 
     def _tell(self, fault: Fault, stream: Stream, text: str) -> None:
-        note(self._broker, fault, stream.owner, text)
+        note(self._world, fault, stream.owner, text)
 
     def _task(self, name: str | None) -> Task | None:
-        if name is None:
-            return None
-        scheduler = self._broker.scheduler
-        found = [task for task in scheduler.tasks if task.name == name] if scheduler is not None else []
-        if not found:
-            raise Misuse(f"there is no task {name!r}; give a task that was spawned")
-        return found[0]
+        return None if name is None else self._parts.tasks.named(name)

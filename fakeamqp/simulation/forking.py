@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
 
 from fakeamqp.spec.errors import Misuse
 
-if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
 
-_brokers: weakref.WeakSet[SimulatedBroker] = weakref.WeakSet()
-DOORS = ("open_stream", "_running_node", "_scheduler")
-"""What everybody passes who wants something of a broker."""
+class Severable(Protocol):
+    """What cannot be used in a forked child."""
+
+    def sever(self, refuse: Callable[..., NoReturn], absent: Any) -> None:
+        """Put `refuse` where everybody passes, and `absent`, which refuses everything, where connections lead."""
 
 
-def watch(broker: SimulatedBroker) -> None:
-    """Refuse whoever uses this broker in a forked child."""
-    _brokers.add(broker)
+_watched: weakref.WeakSet[Severable] = weakref.WeakSet()
+
+
+def watch(each: Severable) -> None:
+    """Refuse whoever uses this in a forked child."""
+    _watched.add(each)
 
 
 def _refuse(*_: Any, **__: Any) -> NoReturn:
@@ -39,14 +43,11 @@ class _Absent:
         _refuse()
 
 
-def _cut_off() -> None:
+def _sever_all() -> None:
     """In a child: no broker of its parent's can be used."""
-    for broker in _brokers:
-        for stream in broker.open_streams():
-            stream.cut_off(_Absent())
-        for name in DOORS:
-            setattr(broker, name, _refuse)
+    for each in _watched:
+        each.sever(_refuse, _Absent())
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nobody forks
-    os.register_at_fork(after_in_child=_cut_off)
+    os.register_at_fork(after_in_child=_sever_all)

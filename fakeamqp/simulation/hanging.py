@@ -11,16 +11,13 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from fakeamqp.simulation.program_code import PIKA, is_of_program, is_of_python
-from fakeamqp.simulation.waiters import LOCK, LockWaiter, held_by
-
-if TYPE_CHECKING:
-    from fakeamqp.simulation.scheduler import Scheduler
-    from fakeamqp.simulation.tasks import Fiber
+from fakeamqp.simulation.task_waiters import LOCK, LockWaiter, held_by
+from fakeamqp.simulation.tasks import Fiber
 
 BLOCKING_API = os.path.join(PIKA, "adapters", "blocking_connection.py")
 MAY_WAIT = ""
@@ -69,22 +66,22 @@ def hang_of(frame: FrameType | None, name: str, waiter: Any = None) -> Hang | No
     return None
 
 
-def hangs(scheduler: Scheduler) -> list[Hang]:
-    """The programs that wait for ever for what must be answered, once nothing can happen any more.
+def hangs(fibers: Sequence[Fiber]) -> list[Hang]:
+    """Those of the tasks and threads that wait for ever for what must be answered, once nothing can happen any more.
 
     A future may be that of a thread that waits for deliveries.
     """
     found = []
-    for fiber in scheduler.fibers()[1:]:
+    for fiber in fibers:
         hang = hang_of(frame_of(fiber), fiber.name, fiber.waiter)
-        if hang is not None and not (hang.what == FUTURE and _may_be_served(fiber, scheduler)):
+        if hang is not None and not (hang.what == FUTURE and _may_be_served(fiber, fibers)):
             found.append(hang)
     return found
 
 
-def _may_be_served(waiting: Fiber, scheduler: Scheduler) -> bool:
+def _may_be_served(waiting: Fiber, fibers: Sequence[Fiber]) -> bool:
     """Whether another thread of its process is about something."""
-    others = (fiber for fiber in scheduler.fibers() if fiber.process is waiting.process and fiber is not waiting)
+    others = (fiber for fiber in fibers if fiber.process is waiting.process and fiber is not waiting)
     return any(
         hang_of(frame_of(fiber), fiber.name, fiber.waiter) is None and _is_in_program(frame_of(fiber))
         for fiber in others

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from fakeamqp.simulation.fault_effects import Target, perform
+from fakeamqp.simulation.fault_effects import Target
 from fakeamqp.simulation.faults import OF_A_STREAM, OF_A_TASK, Fault, Faults
-
-if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
-    from fakeamqp.simulation.network import Stream
-    from fakeamqp.simulation.tasks import Task
+from fakeamqp.simulation.network import Stream
+from fakeamqp.simulation.simulation import Simulation
+from fakeamqp.simulation.tasks import Task
 
 WHICH = "fault"
 """The stream of choices whether something goes wrong, and what."""
@@ -32,8 +28,8 @@ timeout of half an hour."""
 class Injector:
     """Lets faults strike where the broker's chooser says so: at each step it draws whether, which and how."""
 
-    def __init__(self, broker: SimulatedBroker, faults: Faults) -> None:
-        self._broker = broker
+    def __init__(self, simulation: Simulation, faults: Faults) -> None:
+        self._simulation = simulation
         self._left = {kind: int(getattr(faults, kind)) for kind in faults.kinds}
         self._kinds = faults.kinds
         self._tasks = faults.tasks
@@ -44,7 +40,7 @@ class Injector:
         """Tasks have come to a step: draw. The choice 0 is that nothing happens."""
         if not any(self._left.values()) or (self._tasks is not None and task.name not in self._tasks):
             return
-        draw = self._broker.draw
+        draw = self._simulation.world.draw
         chosen = draw(WHICH, len(self._kinds) + 1, (self._place(task),))
         if not chosen:
             return
@@ -57,11 +53,13 @@ class Injector:
         seconds = durations[draw(DURATION, len(durations))] if durations else None
         fault = Fault(kind, at=number, task=task.name if kind in OF_A_TASK else None, seconds=seconds)
         self.struck.append(fault)
-        perform(self._broker, fault, Target(task, stream if needs_stream else None))
+        self._simulation.faults.perform(fault, Target(task, stream if needs_stream else None))
 
     def _place(self, task: Task) -> str:
         """Where a program stands, as far as a search may want to strike it there again: how many messages it holds."""
-        connections = (stream.connection for stream in self._broker.open_streams() if stream.owner == task.name)
+        connections = (
+            stream.connection for stream in self._simulation.network.open_streams() if stream.owner == task.name
+        )
         channels = (channel for each in connections if each is not None for channel in each.channels.values())
         return f"{task.name}{_HOLDS}{sum(len(channel.unacked) for channel in channels)}"
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from fakeamqp.simulation.tasks import Fiber
+from fakeamqp.simulation.tasks import Fiber
 
 
 def knot(fibers: Sequence[Fiber]) -> list[Fiber]:

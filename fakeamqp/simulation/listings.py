@@ -1,11 +1,7 @@
-"""The part of the broker that a user asks what is there."""
+"""Answer what there is: virtual hosts, queues, exchanges, bindings, consumers."""
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING
-
-from fakeamqp.node.node import Node
 from fakeamqp.node.operator import commands
 from fakeamqp.simulation.snapshots import (
     BindingSnapshot,
@@ -15,25 +11,24 @@ from fakeamqp.simulation.snapshots import (
     VirtualHostSnapshot,
     vhost_snapshot,
 )
+from fakeamqp.simulation.world import World
 
 
 class Listings:
     """Snapshots of what there is: virtual hosts, queues, exchanges, bindings."""
 
-    if TYPE_CHECKING:
-        lock: threading.RLock
-
-        def _running_node(self, purpose: str) -> Node: ...
+    def __init__(self, world: World) -> None:
+        self._world = world
 
     def vhost(self, name: str = "/") -> VirtualHostSnapshot:
         """A virtual host as it is now. Raises Misuse if there is none, or while the broker is down."""
-        with self.lock:
-            return vhost_snapshot(commands.existing_vhost(self._running_node("vhost").state, name))
+        with self._world.lock:
+            return vhost_snapshot(commands.existing_vhost(self._world.running_node("vhost").state, name))
 
     def vhosts(self) -> list[VirtualHostSnapshot]:
         """All virtual hosts as they are now."""
-        with self.lock:
-            return [vhost_snapshot(vhost) for vhost in self._running_node("vhosts").state.vhosts.values()]
+        with self._world.lock:
+            return [vhost_snapshot(vhost) for vhost in self._world.running_node("vhosts").state.vhosts.values()]
 
     def list_queues(self, vhost: str = "/") -> list[QueueSnapshot]:
         """A virtual host's queues."""

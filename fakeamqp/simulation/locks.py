@@ -12,14 +12,11 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fakeamqp.simulation.presence import scheduler_here
-from fakeamqp.simulation.waiters import LOCK, NOTIFICATION, LockWaiter
-from fakeamqp.simulation.waiting import others_may_act
-
-if TYPE_CHECKING:
-    from fakeamqp.simulation.scheduler import Scheduler
+from fakeamqp.simulation.scheduler import Scheduler
+from fakeamqp.simulation.task_waiters import LOCK, NOTIFICATION, LockWaiter
 
 FOR_EVER = -1
 
@@ -73,7 +70,7 @@ class Lock(_Lock):
             raise ValueError("timeout value must be a non-negative number")
         is_notified = _is_called_by(threading.Condition.wait)
         seconds = None if timeout == FOR_EVER else timeout
-        waiter = LockWaiter(self, scheduler, seconds, NOTIFICATION if is_notified else LOCK)
+        waiter = LockWaiter(self, scheduler.main, scheduler.clock, seconds, NOTIFICATION if is_notified else LOCK)
         while not self._real.acquire(False):
             if waiter.is_too_late():
                 return False
@@ -84,7 +81,7 @@ class Lock(_Lock):
         """Whether it is a real thread that has it, or may give it back to the test."""
         if isinstance(self.holder, int) and self.holder != _thread.get_ident():
             return True
-        return scheduler.current is scheduler.main and others_may_act(scheduler.broker)
+        return scheduler.current is scheduler.main and scheduler.waiting.others_may_act()
 
     def release(self) -> None:
         """Give the lock back. Raises RuntimeError where nobody holds it."""

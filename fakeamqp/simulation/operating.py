@@ -1,24 +1,24 @@
-"""The operator's commands on policies and limits. They are named as rabbitmqctl names them."""
+"""The operator's commands. They are named as rabbitmqctl names them."""
 
 from __future__ import annotations
 
 import json
 import os
-import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from fakeamqp.node.node import Node
 from fakeamqp.node.operator import commands
+from fakeamqp.node.operator.definition_shapes import can_be_written, texts_of
 from fakeamqp.node.operator.definitions import import_definitions
 from fakeamqp.node.operator.exporting import export_definitions
 from fakeamqp.node.operator.importing import ImportReport
 from fakeamqp.node.sessions import alarms
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.words.facts import PolicyFact
+from fakeamqp.simulation.world import World
 from fakeamqp.spec.errors import Misuse, UnsupportedDefinitions
 
 Definitions: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str]"
@@ -30,17 +30,32 @@ GUEST = "guest"
 """The user that exists always."""
 
 
-class OperatorCommands:
+class Operator:
     """What an operator does, as with rabbitmqctl."""
 
-    if TYPE_CHECKING:
-        lock: threading.RLock
-        node: Node | None
-        alarm_ends_us: int | None
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.alarm_ends_us: int | None = None
+        """When the memory alarm that a fault has raised ends; None for one that was raised by hand."""
 
-        def _operate(self, name: str, command: Callable[..., None], *arguments: Any) -> None: ...
-
-        def _running_node(self, purpose: str) -> Node: ...
+    def add_vhosts_and_users(self, vhosts: Iterable[str], users: Mapping[str, str]) -> None:
+        """What exists from the start, as `Broker` tells."""
+        if not isinstance(users, Mapping):
+            raise Misuse(f"users= takes a mapping of names to passwords, not {users!r}")
+        if not isinstance(vhosts, Iterable):
+            raise Misuse(f"vhosts= takes the names of virtual hosts, not {vhosts!r}")
+        names = list(dict.fromkeys(("/", *([vhosts] if isinstance(vhosts, str) else vhosts))))
+        for name in names:
+            self.add_vhost(name)
+        self.add_user(GUEST, GUEST, tags=("administrator",))
+        for user, password in users.items():
+            if user == GUEST:
+                self.change_password(user, password)
+            else:
+                self.add_user(user, password)
+        for user in (GUEST, *users):
+            for name in names:
+                self.set_permissions(user, EVERYTHING, EVERYTHING, EVERYTHING, vhost=name)
 
     def add_vhost(self, name: str, default_queue_type: str | None = None) -> None:
         """A new virtual host. guest may do everything in it, as whoever makes one through RabbitMQ's HTTP API may.
@@ -48,7 +63,7 @@ class OperatorCommands:
         Queues that can be, and say nothing of their type, are of the default type: "classic", "quorum" or "stream".
         """
         self._operate("add_vhost", commands.add_vhost, name, default_queue_type)
-        if self.node is not None and GUEST in self.node.state.access.users:
+        if GUEST in self._world.running_node("add_vhost").state.access.users:
             self.set_permissions(GUEST, EVERYTHING, EVERYTHING, EVERYTHING, vhost=name)
 
     def delete_vhost(self, name: str) -> None:
@@ -106,7 +121,7 @@ class OperatorCommands:
 
     def clear_alarm(self, resource: str) -> None:
         """The node has enough of a resource again; with the last alarm, connections are unblocked."""
-        node = self._running_node("clear_alarm")
+        node = self._world.running_node("clear_alarm")
         self._operate("clear_alarm", lambda state: node.clear_alarm(resource))
 
     def set_policy(
@@ -194,7 +209,7 @@ class OperatorCommands:
             warnings.warn(
                 f"fakeamqp has left out of the definitions: {'; '.join(report.unsupported)}",
                 UnsupportedDefinitions,
-                stacklevel=2,
+                stacklevel=3,
             )
         return report
 
@@ -203,8 +218,24 @@ class OperatorCommands:
 
         Passwords are hashed; exclusive queues are left out. Raises Misuse if there is no such virtual host.
         """
-        with self.lock:
-            return export_definitions(self._running_node("export_definitions").state, vhost)
+        with self._world.lock:
+            return export_definitions(self._world.running_node("export_definitions").state, vhost)
+
+    def _operate(self, name: str, command: Callable[..., None], *arguments: Any) -> None:
+        for argument in arguments:
+            for _, text in texts_of(argument, name):
+                if not can_be_written(text):
+                    raise Misuse(f"{name}: {text!r} is no text in UTF-8")
+        world = self._world
+        with world.lock:
+            node = world.running_node(name)
+            node.advance(world.clock.now_us)
+            try:
+                command(node.state, *arguments)
+            finally:
+                node.finish_turn()  # also of what an import made before it was refused
+            world.note(f"operator: {name} {arguments[0]!r}" if arguments else f"operator: {name}")
+            world.notify()
 
 
 def _read(definitions: Definitions) -> Any:

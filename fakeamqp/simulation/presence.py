@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
-    from fakeamqp.simulation.scheduler import Scheduler
+from fakeamqp.simulation.scheduler import Scheduler
 
-_brokers: list[SimulatedBroker] = []
-"""The brokers that have tasks; the last counts."""
+_schedulers: list[Scheduler] = []
+"""Those of the brokers that have tasks; the last counts."""
 _suspensions = 0
 """How often `real_threads` was entered."""
-
-
-def enter(broker: SimulatedBroker) -> None:
-    """From now on the programs here are this broker's."""
-    _brokers.append(broker)
-
-
-def leave(broker: SimulatedBroker) -> bool:
-    """They are no longer; whether they were."""
-    if broker not in _brokers:
-        return False
-    _brokers.remove(broker)
-    return True
-
-
 _searches = 0
 """How often `searching` was entered."""
+
+
+def enter(scheduler: Scheduler) -> None:
+    """From now on the programs here are this scheduler's."""
+    _schedulers.append(scheduler)
+
+
+def leave(scheduler: Scheduler) -> bool:
+    """They are no longer; whether they were."""
+    if scheduler not in _schedulers:
+        return False
+    _schedulers.remove(scheduler)
+    return True
 
 
 @contextlib.contextmanager
@@ -60,17 +55,11 @@ def real_threads() -> Iterator[None]:
         _suspensions -= 1
 
 
-def broker_here() -> SimulatedBroker | None:
-    """The broker whose tasks, or whose test, this thread runs."""
+def scheduler_here() -> Scheduler | None:
+    """The scheduler whose tasks, or whose test, this thread runs."""
     if _suspensions:
         return None
-    for broker in reversed(_brokers):
-        if broker.scheduler is not None and broker.scheduler.is_here():
-            return broker
+    for scheduler in reversed(_schedulers):
+        if scheduler.is_here():
+            return scheduler
     return None
-
-
-def scheduler_here() -> Scheduler | None:
-    """That broker's scheduler."""
-    broker = broker_here()
-    return None if broker is None else broker.scheduler

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import _thread
 import abc
+import contextlib
 import itertools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import greenlet
 
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.events import THE_TEST
+from fakeamqp.simulation.network import Network, Stream
 from fakeamqp.simulation.program_code import Program
-from fakeamqp.simulation.task_threads import IDENTITIES, idle_threads_end
+from fakeamqp.simulation.task_waiters import JoinWaiter
 from fakeamqp.simulation.tasks import (
     RESTART_AFTER_SECONDS,
-    Ending,
     Fiber,
     Livelock,
     Task,
     TaskExited,
-    TaskKilled,
     TaskThread,
 )
 from fakeamqp.simulation.trace import TASK
-from fakeamqp.simulation.waiters import JoinWaiter
+from fakeamqp.simulation.waiters import Ending, Waiter
 from fakeamqp.spec.errors import Misuse
 
-if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
-    from fakeamqp.simulation.network import Stream
-    from fakeamqp.simulation.waiting import Waiter
-
+IDENTITIES = 1 << 40
+"""Where the identities of tasks' threads begin: no real thread has such."""
 PATIENCE = 100
 """How often a dead program may catch TaskKilled and go on, before it is left where it is for ever."""
 
@@ -40,11 +37,17 @@ _abandoned: list[Any] = []
 """Greenlets of dead programs that caught TaskKilled again and again; kept, as to free them is to let them go on."""
 
 
+class TaskKilled(greenlet.GreenletExit):
+    """Unwinds a program that was killed; whatever it still tries to say to the broker raises this again."""
+
+
 class Processes(abc.ABC):
     """The tasks and their threads."""
 
-    def __init__(self, broker: SimulatedBroker, max_steps: int) -> None:
-        self.broker = broker
+    def __init__(self, network: Network, max_steps: int) -> None:
+        self.network = network
+        self.world = network.world
+        self.clock = network.world.clock
         self.max_steps = max_steps
         self.main = Fiber(THE_TEST)
         self.main.greenlet = greenlet.getcurrent()
@@ -114,7 +117,7 @@ class Processes(abc.ABC):
 
     def streams_of(self, task: Task) -> list[Stream]:
         """A task's connections, oldest first."""
-        return [stream for stream in self.broker.open_streams() if stream.owner == task.name]
+        return [stream for stream in self.network.open_streams() if stream.owner == task.name]
 
     # -- lives and ends -----------------------------------------------------------------------------------------
 
@@ -158,9 +161,9 @@ class Processes(abc.ABC):
 
     def _await_threads(self, task: Task) -> None:
         """What Python does at the end of a program."""
-        with idle_threads_end(tuple(task.executors)):
+        with _idle_threads_end(tuple(task.executors)):
             while awaited := [fiber for fiber in task.threads if not fiber.thread.daemon]:
-                self.give_way(JoinWaiter(self, awaited))
+                self.give_way(JoinWaiter(self.clock, awaited))
 
     def _run_thread(self, fiber: TaskThread, run: Callable[[], Exception | None]) -> None:
         """From a thread's beginning to its end."""
@@ -208,7 +211,7 @@ class Processes(abc.ABC):
             if task.starts == starts and not task.is_alive and task in self.tasks:
                 self.start(task)
 
-        self.broker.later(after_us / 1e6, start)
+        self.world.later(after_us / 1e6, start)
 
     def _end(self, task: Task) -> None:
         """A process is over: its sockets close, its threads die, and its code comes to its end."""
@@ -282,4 +285,19 @@ class Processes(abc.ABC):
         raise TaskKilled
 
     def _note(self, task: Task, what: str, **details: Any) -> None:
-        self.broker.trace.note(self.broker.clock.now_us, TASK, f"{task.name} {what}", task=task.name, **details)
+        self.world.trace.note(self.clock.now_us, TASK, f"{task.name} {what}", task=task.name, **details)
+
+
+@contextlib.contextmanager
+def _idle_threads_end(executors: Iterable[Any]) -> Iterator[None]:
+    """In here the threads of thread pools end when they have nothing to do; the pools can be used again afterwards."""
+    kept = [executor for executor in executors if not executor._shutdown]
+    for executor in kept:
+        executor.shutdown(wait=False)
+    try:
+        yield
+    finally:
+        for executor in kept:
+            executor._shutdown = False
+            while executor._work_queue.qsize():
+                executor._work_queue.get_nowait()  # what has told its threads to end

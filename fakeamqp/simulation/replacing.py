@@ -12,12 +12,10 @@ import ctypes
 import gc
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fakeamqp.simulation import adoption, databases, last_words, locks, presence, task_threads, virtual_time
-
-if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
+from fakeamqp.simulation.scheduler import Scheduler
 
 INFRASTRUCTURE = frozenset(
     ("_thread", "_pytest", "pytest", "pluggy", "hypothesis", "xdist", "execnet", "coverage", "rich", "fakeamqp")
@@ -139,20 +137,20 @@ def _give_back_locks() -> None:
         adoption.give_back()
 
 
-def install(broker: SimulatedBroker) -> None:
-    """From now on the programs here are this broker's."""
+def install(scheduler: Scheduler) -> None:
+    """From now on the programs here are this scheduler's."""
     _threads.put_in_place()
-    if broker.patches_time:
+    if scheduler.patches_time:
         _clocks.put_in_place()
-    presence.enter(broker)
+    presence.enter(scheduler)
 
 
-def uninstall(broker: SimulatedBroker) -> None:
+def uninstall(scheduler: Scheduler) -> None:
     """They are no longer; does nothing if they never were."""
-    if presence.leave(broker):
+    if presence.leave(scheduler):
         _threads.put_back()
         _give_back_locks()
-        if broker.patches_time:
+        if scheduler.patches_time:
             _clocks.put_back()
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from fakeamqp.simulation.listings import Listings
 from fakeamqp.simulation.snapshots import QueueSnapshot
 from fakeamqp.simulation.trace import CHOICE, EFFECT
+from fakeamqp.simulation.world import World
 from fakeamqp.spec.methods import (
     ChannelOpenOk,
     ConnectionOpenOk,
@@ -15,9 +15,6 @@ from fakeamqp.spec.methods import (
     ConnectionTuneOk,
     Heartbeat,
 )
-
-if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
 
 LAST_EVENTS = 30
 INNER = (EFFECT, CHOICE)
@@ -34,11 +31,11 @@ HANDSHAKE = (
 """Methods that tell nobody anything when they succeed."""
 
 
-def report(broker: SimulatedBroker) -> str:
+def report(world: World) -> str:
     """The seed, what was left in the queues, who consumes, and the last things that happened."""
-    lines = [f"RabbitMQ {broker.version}, seed {broker.seed}, {broker.now:.6f} s of virtual time"]
-    lines += describe_queues(broker)
-    trace = broker.trace if broker.trace.is_on else ()
+    lines = [f"RabbitMQ {world.version}, seed {world.seed}, {world.now:.6f} s of virtual time"]
+    lines += describe_queues(world)
+    trace = world.trace if world.trace.is_on else ()
     events = [event for event in trace if event.kind not in INNER and not isinstance(event.method, HANDSHAKE)]
     events = events[-LAST_EVENTS:]
     lines.append(f"the last {len(events)} things that happened:" if events else "nothing has happened yet")
@@ -46,11 +43,11 @@ def report(broker: SimulatedBroker) -> str:
     return "\n".join(lines)
 
 
-def describe_queues(broker: SimulatedBroker) -> list[str]:
+def describe_queues(world: World) -> list[str]:
     """All queues and their consumers, a line each."""
-    if not broker.is_running:
+    if world.node is None:
         return ["the broker is down"]
-    found = [(vhost.name, queue) for vhost in broker.vhosts() for queue in vhost.queues.values()]
+    found = [(vhost.name, queue) for vhost in Listings(world).vhosts() for queue in vhost.queues.values()]
     if not found:
         return ["no queues"]
     return ["queues:", *(f"  {line}" for vhost, queue in found for line in _describe_queue(queue, vhost))]

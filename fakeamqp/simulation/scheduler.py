@@ -7,28 +7,43 @@ those that are ready: the choice 0 lets it go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from fakeamqp.node.state.connection import Phase
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.hanging import explained, frame_of
 from fakeamqp.simulation.knots import knot, knot_story
+from fakeamqp.simulation.network import Network, Stream
 from fakeamqp.simulation.processes import Processes
-from fakeamqp.simulation.tasks import SCHEDULE, Ending, Fiber, Livelock, Moment, Task
-from fakeamqp.simulation.waiting import Deadlock, StreamLoop, Waiter, deadlock_story
+from fakeamqp.simulation.tasks import SCHEDULE, Fiber, Livelock, Task
+from fakeamqp.simulation.waiters import Ending, Moment, StreamLoop, Waiter
+from fakeamqp.simulation.waiting import Deadlock, Waiting, deadlock_story
 from fakeamqp.spec.errors import Misuse
 
-if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
-    from fakeamqp.simulation.network import Stream
+
+class StepFaults(Protocol):
+    """Whoever makes things go wrong: asked at each step, while something waits to go wrong."""
+
+    @property
+    def waiting(self) -> Sequence[Any]:
+        """What waits to go wrong."""
+
+    def at_step(self, number: int, task: Task, stream: Stream | None) -> None:
+        """Tasks have come to a step; `stream` is what the task is about to use."""
 
 
 class Scheduler(Processes):
     """Who goes when."""
 
-    def __init__(self, broker: SimulatedBroker, max_steps: int) -> None:
-        super().__init__(broker, max_steps)
+    def __init__(
+        self, network: Network, waiting: Waiting, faults: StepFaults, max_steps: int, *, patches_time: bool
+    ) -> None:
+        super().__init__(network, max_steps)
+        self.waiting = waiting
+        self.patches_time = patches_time
+        """Whether the clocks that its tasks read are virtual."""
+        self._faults = faults
         self.steps = 0
         """How often a task has come to a point where another might have gone first."""
         self.on_step: Callable[[int, Task, Stream | None], None] | None = None
@@ -78,13 +93,13 @@ class Scheduler(Processes):
 
     def sit_out(self) -> None:
         """Whoever runs, and was stalled just now, goes on when that is over."""
-        if self.current.stalled_until_us > self.broker.clock.now_us:
+        if self.current.stalled_until_us > self.clock.now_us:
             self.give_way(None)
 
     def sleep(self, seconds: float) -> None:
         """A program sleeps in virtual time."""
-        until_us = self.broker.clock.now_us + to_us(seconds)
-        self.give_way(Moment(self.broker, until_us, "sleeps"))
+        until_us = self.clock.now_us + to_us(seconds)
+        self.give_way(Moment(self.clock, until_us, "sleeps"))
 
     def run(self, until: Callable[[], Any] | None, seconds: float | None) -> None:
         """See `Broker.run`."""
@@ -92,9 +107,9 @@ class Scheduler(Processes):
             raise Misuse("run() is for the test; a task runs by itself")
         if until is not None and not callable(until):
             raise Misuse(f"until= takes a function that tells whether to stop, not {until!r}")
-        limit_us = None if seconds is None else self.broker.clock.now_us + to_us(seconds)
+        limit_us = None if seconds is None else self.clock.now_us + to_us(seconds)
         self.was_run = True
-        ending = Ending(self.broker, until, limit_us)
+        ending = Ending(self.clock, until, limit_us)
         self.give_way(ending)
         if until is not None and ending.is_too_late() and not until():
             raise Deadlock(f"after {seconds:g} virtual seconds, what run() was to wait for was still not true")
@@ -128,16 +143,15 @@ class Scheduler(Processes):
         self.steps += 1
         made = self.steps - self._steps_before
         if made == self.max_steps // 2:
-            self._half_time_us = self.broker.clock.now_us
+            self._half_time_us = self.clock.now_us
         if made > self.max_steps:
             text = (
                 f"no end is in sight after {self.max_steps} steps; the programs go on and on (if they should: "
                 "run(seconds=...), run(until=...) or a higher max_steps)"
             )
-            self.interrupt(Livelock(text, (self.broker.clock.now_us - self._half_time_us) / 1e6))
-        faults = self.broker.faults
-        if faults.waiting:
-            faults.at_step(self.steps, task, stream)
+            self.interrupt(Livelock(text, (self.clock.now_us - self._half_time_us) / 1e6))
+        if self._faults.waiting:
+            self._faults.at_step(self.steps, task, stream)
             self._refuse_the_dead(fiber)
         if self.on_step is not None:
             self.on_step(self.steps, task, stream)
@@ -153,18 +167,18 @@ class Scheduler(Processes):
 
     def _choose(self) -> Fiber:
         """Who goes next. Lets time jump when nobody can go now."""
-        broker = self.broker
+        world = self.world
         while True:
             if self.main.error is not None or self._is_over():
                 return self.main
-            ready = self._ready(broker.clock.now_us)
-            has_unsafe = broker.has_unsafe_records()
+            ready = self._ready(self.clock.now_us)
+            has_unsafe = world.has_unsafe_records()
             if ready:
                 count = len(ready) + has_unsafe
-                index = 0 if count == 1 else broker.draw(SCHEDULE, count, [fiber.name for fiber in ready])
+                index = 0 if count == 1 else world.draw(SCHEDULE, count, [fiber.name for fiber in ready])
                 if index < len(ready):
                     return ready[index]
-                broker.sync()
+                world.sync()
             elif not self._jump():
                 return self.main
 
@@ -188,15 +202,15 @@ class Scheduler(Processes):
 
     def _jump(self) -> bool:
         """Nobody can go on now. Let time jump to where somebody can; False if that time never comes."""
-        broker = self.broker
-        now_us = broker.clock.now_us
+        world = self.world
+        now_us = self.clock.now_us
         fibers = self.fibers()
         deadlines = [fiber.next_deadline(now_us) for fiber in fibers]
-        deadlines.append(broker.next_deadline())
+        deadlines.append(world.next_deadline())
         deadline_us = min((each for each in deadlines if each is not None), default=None)
-        has_work = broker.has_work() or any(fiber.has_work(now_us) for fiber in fibers)
+        has_work = self.network.has_work() or any(fiber.has_work(now_us) for fiber in fibers)
         if deadline_us is not None and has_work:
-            broker.move_clock(deadline_us)
+            world.move_clock(deadline_us)
             return True
         waiter = self.main.waiter
         stuck = knot(fibers)
@@ -206,5 +220,5 @@ class Scheduler(Processes):
                 for fiber in stuck or fibers
                 if fiber.waiter is not None
             ]
-            self.main.error = Deadlock(knot_story(waits) if stuck else deadlock_story(broker, waits))
+            self.main.error = Deadlock(knot_story(waits) if stuck else deadlock_story(world, waits))
         return False

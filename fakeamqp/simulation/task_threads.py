@@ -9,27 +9,22 @@ from __future__ import annotations
 
 import _threading_local
 import concurrent.futures.thread
-import contextlib
 import functools
 import multiprocessing.process
 import queue
 import re
 import sys
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from fakeamqp.simulation.locks import Lock
 from fakeamqp.simulation.presence import is_searching, real_threads, scheduler_here
-from fakeamqp.simulation.waiters import JoinWaiter
+from fakeamqp.simulation.task_waiters import JoinWaiter
+from fakeamqp.simulation.tasks import Task, TaskThread
 from fakeamqp.spec.errors import Misuse
 
-if TYPE_CHECKING:
-    from fakeamqp.simulation.tasks import Task, TaskThread
-
-IDENTITIES = 1 << 40
-"""Where the identities of tasks' threads begin: no real thread has such."""
 COUNTED = re.compile(r"^(Thread-|ThreadPoolExecutor-)(\d+)")
 """Names that threading counts up in this interpreter, which a real process would count from its beginning."""
 
@@ -54,7 +49,7 @@ class _InTask(threading.Thread):
             return
         if scheduler.current is self._fiber:
             raise RuntimeError("cannot join current thread")
-        scheduler.give_way(JoinWaiter(scheduler, [self._fiber], timeout))
+        scheduler.give_way(JoinWaiter(scheduler.clock, [self._fiber], timeout))
 
     def is_alive(self) -> bool:
         """Whether it has not ended."""
@@ -177,21 +172,6 @@ def _prepare(executor: Any) -> None:
     executor._threads = _Threads.fromkeys(thread for thread in executor._threads if thread.is_alive())
     if not executor._threads:
         executor._idle_semaphore = threading.Semaphore(0)
-
-
-@contextlib.contextmanager
-def idle_threads_end(executors: Iterable[Any]) -> Iterator[None]:
-    """In here the threads of thread pools end when they have nothing to do; the pools can be used again afterwards."""
-    kept = [executor for executor in executors if not executor._shutdown]
-    for executor in kept:
-        executor.shutdown(wait=False)
-    try:
-        yield
-    finally:
-        for executor in kept:
-            executor._shutdown = False
-            while executor._work_queue.qsize():
-                executor._work_queue.get_nowait()  # what has told its threads to end
 
 
 class _Threads(dict[Any, None]):

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-import greenlet
-
-from fakeamqp.simulation.clock import to_us
+from fakeamqp.simulation.clock import Clock, to_us
 from fakeamqp.simulation.program_code import Program
-from fakeamqp.simulation.waiting import Waiter
+from fakeamqp.simulation.waiters import Ending, Waiter
 from fakeamqp.spec.errors import FakeamqpError
-
-if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
-    from fakeamqp.simulation.processes import Processes
 
 SCHEDULE = "schedule"
 """The stream of choices who goes next."""
 RESTART_AFTER_SECONDS = 1.0
 """How long a supervisor waits before it starts a program again that has failed."""
-
-
-class TaskKilled(greenlet.GreenletExit):
-    """Unwinds a program that was killed; whatever it still tries to say to the broker raises this again."""
 
 
 class TaskExited(FakeamqpError):
@@ -38,65 +27,6 @@ class Livelock(FakeamqpError):
         super().__init__(text)
         self.later_half_seconds = later_half_seconds
         """How much virtual time the later half of the steps took: where it passes, the programs wait for something."""
-
-
-class Moment:
-    """A waiter for a time."""
-
-    def __init__(self, broker: SimulatedBroker, until_us: int, what: str) -> None:
-        self._broker = broker
-        self._until_us = until_us
-        self._what = what
-
-    def next_deadline(self) -> int | None:
-        """The time itself."""
-        return self._until_us
-
-    def has_work(self) -> bool:
-        """Something goes on then."""
-        return True
-
-    def is_ready(self) -> bool:
-        """Whether it has come."""
-        return self._broker.clock.now_us >= self._until_us
-
-    def explain(self) -> str:
-        """In words."""
-        return f"{self._what} until {self._until_us / 1e6:g} s"
-
-
-class Ending:
-    """A waiter for the end: that nothing can happen any more, that a predicate is true, or that a time has come."""
-
-    def __init__(self, broker: SimulatedBroker, until: Callable[[], Any] | None, limit_us: int | None) -> None:
-        self._broker = broker
-        self._until = until
-        self._limit_us = limit_us
-
-    def next_deadline(self) -> int | None:
-        """The latest time, if there is one."""
-        return self._limit_us
-
-    def has_work(self) -> bool:
-        """Whether there is a latest time."""
-        return self._limit_us is not None
-
-    def is_ready(self) -> bool:
-        """Whether what was waited for is there."""
-        return self.is_too_late() or (self._until is not None and bool(self._until()))
-
-    def is_too_late(self) -> bool:
-        """Whether the latest time has come."""
-        return self._limit_us is not None and self._broker.clock.now_us >= self._limit_us
-
-    @property
-    def ends_when_quiet(self) -> bool:
-        """Whether it is over, too, once nothing can happen any more."""
-        return self._until is None
-
-    def explain(self) -> str:
-        """In words."""
-        return f"run() waits until {getattr(self._until, '__qualname__', 'the end')}"
 
 
 class Fiber:
@@ -137,12 +67,24 @@ class Fiber:
         return self.stalled_until_us > now_us or (self.waiter is not None and self.waiter.has_work())
 
 
+class Supervisor(Protocol):
+    """Whoever starts and ends tasks."""
+
+    clock: Clock
+
+    def kill(self, task: Task) -> None:
+        """See `Task.kill`."""
+
+    def restart(self, task: Task) -> None:
+        """See `Task.restart`."""
+
+
 class Task(Fiber):
     """A program, made by `broker.spawn`."""
 
     def __init__(
         self,
-        scheduler: Processes,
+        supervisor: Supervisor,
         name: str,
         program: Program,
         restart_us: int | None,
@@ -151,7 +93,7 @@ class Task(Fiber):
         super().__init__(name)
         self.process = self
         self.number = number
-        self._scheduler = scheduler
+        self._supervisor = supervisor
         self.program = program
         self.restart_us = restart_us
         """How long after its failure it is started again, microseconds; None if it is not."""
@@ -195,18 +137,18 @@ class Task(Fiber):
         Its code is unwound, so that what it holds itself (a database transaction, a lock) is given back as by an
         operating system. Does nothing to a task that is over.
         """
-        self._scheduler.kill(self)
+        self._supervisor.kill(self)
 
     def restart(self) -> None:
         """Start the program again from its beginning; kills it first if it runs."""
-        self._scheduler.restart(self)
+        self._supervisor.restart(self)
 
     def stall(self, seconds: float) -> None:
         """The program does nothing for so many virtual seconds, connected or not, as if it computed.
 
         Where it is stalled already, it is so until the later of the two times.
         """
-        until_us = self._scheduler.broker.clock.now_us + to_us(seconds)
+        until_us = self._supervisor.clock.now_us + to_us(seconds)
         self.process_stalled_until_us = max(self.process_stalled_until_us, until_us)
 
 

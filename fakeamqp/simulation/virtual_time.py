@@ -9,36 +9,34 @@ import datetime
 import functools
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fakeamqp.node.words.dates import START_S
-from fakeamqp.simulation.presence import broker_here
-
-if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
+from fakeamqp.simulation.presence import scheduler_here
+from fakeamqp.simulation.scheduler import Scheduler
 
 _REAL_SLEEP, _REAL_STRFTIME = time.sleep, time.strftime
 
 
-def _clock_here() -> SimulatedBroker | None:
-    broker = broker_here()
-    return broker if broker is not None and broker.patches_time else None
+def _scheduler_here() -> Scheduler | None:
+    """The scheduler whose time is virtual here."""
+    scheduler = scheduler_here()
+    return scheduler if scheduler is not None and scheduler.patches_time else None
 
 
 @functools.wraps(_REAL_SLEEP)
 def _sleep(seconds: float, /) -> None:
-    broker = _clock_here()
-    if broker is None:
+    scheduler = _scheduler_here()
+    if scheduler is None:
         _REAL_SLEEP(seconds)
         return
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
-    assert broker.scheduler is not None
-    broker.scheduler.sleep(seconds)
+    scheduler.sleep(seconds)
 
 
-def _unix_time(broker: SimulatedBroker) -> float:
-    return START_S + broker.clock.now_us / 1e6
+def _unix_time(scheduler: Scheduler) -> float:
+    return START_S + scheduler.clock.now_us / 1e6
 
 
 def _reading(name: str, value: Callable[[int], float]) -> tuple[str, Any, Any]:
@@ -47,8 +45,8 @@ def _reading(name: str, value: Callable[[int], float]) -> tuple[str, Any, Any]:
 
     @functools.wraps(real)
     def read() -> float:
-        broker = _clock_here()
-        return real() if broker is None else value(broker.clock.now_us)
+        scheduler = _scheduler_here()
+        return real() if scheduler is None else value(scheduler.clock.now_us)
 
     return name, real, read
 
@@ -59,18 +57,18 @@ def _of_now(name: str) -> tuple[str, Any, Any]:
 
     @functools.wraps(real)
     def tell(seconds: float | None = None, /) -> Any:
-        broker = _clock_here()
-        return real(seconds) if seconds is not None or broker is None else real(_unix_time(broker))
+        scheduler = _scheduler_here()
+        return real(seconds) if seconds is not None or scheduler is None else real(_unix_time(scheduler))
 
     return name, real, tell
 
 
 @functools.wraps(_REAL_STRFTIME)
 def _strftime(format: str, /, *when: Any) -> str:
-    broker = _clock_here()
-    if when or broker is None:
+    scheduler = _scheduler_here()
+    if when or scheduler is None:
         return _REAL_STRFTIME(format, *when)
-    return _REAL_STRFTIME(format, time.localtime(_unix_time(broker)))
+    return _REAL_STRFTIME(format, time.localtime(_unix_time(scheduler)))
 
 
 _MONOTONIC = _reading("monotonic", lambda now_us: now_us / 1e6)
@@ -95,10 +93,10 @@ def _dated(owner: type, name: str, value: Callable[..., Any]) -> tuple[type, str
     real = vars(owner)[name]
 
     def read(cls: type, *args: Any, **kwargs: Any) -> Any:
-        broker = _clock_here()
-        if broker is None:
+        scheduler = _scheduler_here()
+        if scheduler is None:
             return real.__get__(None, cls)(*args, **kwargs)
-        return value(cls, _unix_time(broker), *args, **kwargs)
+        return value(cls, _unix_time(scheduler), *args, **kwargs)
 
     return owner, name, classmethod(read)
 

@@ -1,31 +1,114 @@
-"""Waiters of tasks and their threads for one another: for a lock, or the end of a thread."""
+"""Waiters: what a program waits for, and until when."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
 
-from fakeamqp.simulation.clock import to_us
+from fakeamqp.simulation.clock import Clock, to_us
+from fakeamqp.simulation.network import Stream
 
-if TYPE_CHECKING:
-    from fakeamqp.simulation.locks import Lock
-    from fakeamqp.simulation.processes import Processes
-    from fakeamqp.simulation.tasks import Fiber, TaskThread
-
-LOCK, NOTIFICATION = "a lock", "a notification"
-"""What is waited for: the lock itself, or that Condition.wait is told something, which it waits for with a lock."""
 _LONGEST_SECONDS = 1e9
 """Whoever waits longer waits for ever."""
+
+
+class Waiter(Protocol):
+    """A client program's event loop."""
+
+    def next_deadline(self) -> int | None:
+        """When it wants to go on by itself, microseconds."""
+
+    def has_work(self) -> bool:
+        """Whether one of its timers may bring the program further, rather than just keep it connected."""
+
+    def is_ready(self) -> bool:
+        """Whether there is something to do now."""
+
+    def explain(self) -> str:
+        """What it waits for, in words."""
+
+
+class Loop(Waiter, Protocol):
+    """A waiter that belongs to a thread."""
+
+    owner: threading.Thread
+
+
+class StreamLoop(Loop, Protocol):
+    """A loop that waits for what arrives on streams."""
+
+    def readable_stream(self) -> Stream | None:
+        """The stream that something can be read from now."""
+
+
+class Moment:
+    """A waiter for a time."""
+
+    def __init__(self, clock: Clock, until_us: int, what: str) -> None:
+        self._clock = clock
+        self._until_us = until_us
+        self._what = what
+
+    def next_deadline(self) -> int | None:
+        """The time itself."""
+        return self._until_us
+
+    def has_work(self) -> bool:
+        """Something goes on then."""
+        return True
+
+    def is_ready(self) -> bool:
+        """Whether it has come."""
+        return self._clock.now_us >= self._until_us
+
+    def explain(self) -> str:
+        """In words."""
+        return f"{self._what} until {self._until_us / 1e6:g} s"
+
+
+class Ending:
+    """A waiter for the end: that nothing can happen any more, that a predicate is true, or that a time has come."""
+
+    def __init__(self, clock: Clock, until: Callable[[], Any] | None, limit_us: int | None) -> None:
+        self._clock = clock
+        self._until = until
+        self._limit_us = limit_us
+
+    def next_deadline(self) -> int | None:
+        """The latest time, if there is one."""
+        return self._limit_us
+
+    def has_work(self) -> bool:
+        """Whether there is a latest time."""
+        return self._limit_us is not None
+
+    def is_ready(self) -> bool:
+        """Whether what was waited for is there."""
+        return self.is_too_late() or (self._until is not None and bool(self._until()))
+
+    def is_too_late(self) -> bool:
+        """Whether the latest time has come."""
+        return self._limit_us is not None and self._clock.now_us >= self._limit_us
+
+    @property
+    def ends_when_quiet(self) -> bool:
+        """Whether it is over, too, once nothing can happen any more."""
+        return self._until is None
+
+    def explain(self) -> str:
+        """In words."""
+        return f"run() waits until {getattr(self._until, '__qualname__', 'the end')}"
 
 
 class TimedWaiter:
     """A waiter that gives up after so many virtual seconds; never, where that is None."""
 
-    def __init__(self, processes: Processes, seconds: float | None) -> None:
-        self._processes = processes
+    def __init__(self, clock: Clock, seconds: float | None) -> None:
+        self._clock = clock
         self._until_us: int | None = None
         if seconds is not None and seconds < _LONGEST_SECONDS:
-            self._until_us = processes.broker.clock.now_us + to_us(max(0.0, seconds))
+            self._until_us = clock.now_us + to_us(max(0.0, seconds))
 
     def next_deadline(self) -> int | None:
         """When it gives up."""
@@ -37,62 +120,4 @@ class TimedWaiter:
 
     def is_too_late(self) -> bool:
         """Whether it is time to give up."""
-        return self._until_us is not None and self._processes.broker.clock.now_us >= self._until_us
-
-
-class LockWaiter(TimedWaiter):
-    """A waiter for a lock."""
-
-    def __init__(self, lock: Lock, processes: Processes, seconds: float | None, what: str) -> None:
-        super().__init__(processes, seconds)
-        self._lock = lock
-        self._what = what
-
-    @property
-    def is_for_lock(self) -> bool:
-        """Whether it is for a lock itself, and not for what a condition is to tell."""
-        return self._what == LOCK
-
-    @property
-    def blockers(self) -> list[Fiber]:
-        """Who alone can give it back, as far as one knows: nobody where it is a condition that is waited for."""
-        holder = self._lock.holder
-        if not self.is_for_lock or holder is None or self._until_us is not None:
-            return []
-        return [self._processes.main if isinstance(holder, int) else holder]
-
-    def is_ready(self) -> bool:
-        """Whether the lock is free, or it is time to give up."""
-        return not self._lock.locked() or self.is_too_late()
-
-    def explain(self) -> str:
-        """In words."""
-        return f"waits for {self._what}{held_by(self.blockers)}"
-
-
-def held_by(blockers: Sequence[Fiber]) -> str:
-    """Who holds what is waited for, in words."""
-    if not blockers:
-        return ""
-    return f" that {blockers[0].name} holds{'' if blockers[0].is_alive else ', which is over'}"
-
-
-class JoinWaiter(TimedWaiter):
-    """A waiter for the ends of threads."""
-
-    def __init__(self, processes: Processes, fibers: Sequence[TaskThread], seconds: float | None = None) -> None:
-        super().__init__(processes, seconds)
-        self._fibers = fibers
-
-    @property
-    def blockers(self) -> list[Fiber]:
-        """The threads that are to end, if it waits for nothing else."""
-        return [] if self._until_us is not None else [fiber for fiber in self._fibers if fiber.is_alive]
-
-    def is_ready(self) -> bool:
-        """Whether they have ended, or it is time to give up."""
-        return self.is_too_late() or not any(fiber.is_alive for fiber in self._fibers)
-
-    def explain(self) -> str:
-        """In words."""
-        return f"waits for the end of {', '.join(fiber.name for fiber in self._fibers if fiber.is_alive)}"
+        return self._until_us is not None and self._clock.now_us >= self._until_us

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fakeamqp.broker import Broker
 from fakeamqp.node.state.watching import ACKED, DEAD_LETTERED, DELIVERED, ROUTED
-from fakeamqp.simulation.broker import SimulatedBroker
 from fakeamqp.simulation.clock import to_us
 from fakeamqp.simulation.report import describe_queues
 from fakeamqp.simulation.selection import Selection, as_body
@@ -27,7 +27,7 @@ Text = bytes | str
 
 
 def assert_published(
-    broker: SimulatedBroker,
+    broker: Broker,
     *,
     exchange: str | None = None,
     routing_key: str | None = None,
@@ -51,7 +51,7 @@ def assert_published(
 
 
 def assert_routed(
-    broker: SimulatedBroker,
+    broker: Broker,
     *,
     to: str | None,
     exchange: str | None = None,
@@ -73,7 +73,7 @@ def assert_routed(
 
 
 def assert_delivered(
-    broker: SimulatedBroker,
+    broker: Broker,
     *,
     queue: str | None = None,
     exchange: str | None = None,
@@ -102,7 +102,7 @@ def assert_delivered(
 
 
 def assert_acked(
-    broker: SimulatedBroker,
+    broker: Broker,
     *,
     queue: str | None = None,
     exchange: str | None = None,
@@ -124,7 +124,7 @@ def assert_acked(
 
 
 def assert_dead_lettered(
-    broker: SimulatedBroker,
+    broker: Broker,
     *,
     queue: str | None = None,
     reason: str | None = None,
@@ -151,7 +151,7 @@ def assert_dead_lettered(
     return _assert(broker, "dead-lettered", _events(broker, kind=EFFECT, fate=DEAD_LETTERED), wishes, times)
 
 
-def assert_nothing_left(broker: SimulatedBroker, *, vhost: str | None = None, but: tuple[str, ...] = ()) -> None:
+def assert_nothing_left(broker: Broker, *, vhost: str | None = None, but: tuple[str, ...] = ()) -> None:
     """No queue has a message, ready or unacknowledged; in all virtual hosts if not told in which.
 
     `but` names queues that may have some. Streams do not count, as they keep what was read.
@@ -166,35 +166,38 @@ def assert_nothing_left(broker: SimulatedBroker, *, vhost: str | None = None, bu
         raise AssertionError("\n".join(["there are messages left:", *left]))
 
 
-def assert_eventually(broker: SimulatedBroker, predicate: Callable[[], Any], *, within: float) -> None:
+def assert_eventually(broker: Broker, predicate: Callable[[], Any], *, within: float) -> None:
     """`predicate()` is true now, or comes true while tasks run and virtual time passes, `within` so many seconds.
 
     Time goes no further than it must. Without tasks, programs hold still meanwhile, as in `broker.advance`.
     """
     __tracebackhide__ = True
-    if broker.scheduler is not None:
+    if broker.simulation.tasks.scheduler is not None:
         try:
             broker.run(until=predicate, seconds=within)
         except Deadlock:
             raise AssertionError(_never(broker, predicate, within)) from None
         return
-    end_us = broker.clock.now_us + to_us(within)
+    world = broker.simulation.world
+    end_us = world.clock.now_us + to_us(within)
     while not predicate():
-        now_us = broker.clock.now_us
+        now_us = world.clock.now_us
         if now_us >= end_us:
             raise AssertionError(_never(broker, predicate, within))
-        deadline_us = broker.next_deadline()
+        deadline_us = world.next_deadline()
         next_us = end_us if deadline_us is None else min(end_us, max(deadline_us, now_us))
         broker.advance((next_us - now_us) / 1e6)
 
 
-def _never(broker: SimulatedBroker, predicate: Callable[[], Any], within: float) -> str:
+def _never(broker: Broker, predicate: Callable[[], Any], within: float) -> str:
     name = getattr(predicate, "__name__", repr(predicate))
     what = "the predicate" if name == "<lambda>" else f"{name}()"
-    return "\n".join([f"{what} was not true within {within:g} virtual seconds", *describe_queues(broker)])
+    return "\n".join(
+        [f"{what} was not true within {within:g} virtual seconds", *describe_queues(broker.simulation.world)]
+    )
 
 
-def _events(broker: SimulatedBroker, **criteria: str) -> Selection:
+def _events(broker: Broker, **criteria: str) -> Selection:
     trace = broker.trace
     if not trace.is_on:
         raise Misuse("these assertions read the trace, and this broker has none; make it with trace_limit=None")
@@ -229,7 +232,7 @@ def _value(event: Event, name: str) -> Any:
 
 
 def _assert(
-    broker: SimulatedBroker,
+    broker: Broker,
     what: str,
     events: Selection,
     wishes: list[Wish],
@@ -253,7 +256,7 @@ def _assert(
     raise AssertionError("\n".join(lines))
 
 
-def _why(broker: SimulatedBroker, event: Event, wishes: list[Wish]) -> list[str]:
+def _why(broker: Broker, event: Event, wishes: list[Wish]) -> list[str]:
     """Why a message went where it went, and not where it should have gone."""
     explanation = broker.explain_published(event)
     (wanted,) = (wish.wanted for wish in wishes if wish.name == "to")
@@ -270,7 +273,7 @@ def _count(number: int) -> str:
     return "no message was" if number == 0 else "1 message was" if number == 1 else f"{number} messages were"
 
 
-def _instead(broker: SimulatedBroker, what: str) -> list[str]:
+def _instead(broker: Broker, what: str) -> list[str]:
     """Where nothing of the kind has happened, what has."""
     published = _events(broker, kind=SENT, method="basic.publish")
     if what == "published" or not published:

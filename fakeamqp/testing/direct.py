@@ -9,7 +9,7 @@ channel.call(BasicGet("orders", no_ack=True)).body  # b'one'
 
 from __future__ import annotations
 
-from fakeamqp.simulation.broker import SimulatedBroker
+from fakeamqp.broker import Broker
 from fakeamqp.simulation.network import Stream
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.methods import (
@@ -91,10 +91,10 @@ class DirectChannel:
 
 
 def connect(
-    broker: SimulatedBroker, user: str = "guest", password: str = "guest", virtual_host: str = "/", heartbeat: int = 0
+    broker: Broker, user: str = "guest", password: str = "guest", virtual_host: str = "/", heartbeat: int = 0
 ) -> DirectConnection:
     """Connect to a broker. `heartbeat` is in seconds, 0 for none. Raises Misuse where the node refuses."""
-    stream = broker.open_stream()
+    stream = broker.simulation.network.open_stream()
     connection = DirectConnection(stream)
     stream.greet()
     connection.send(0, ConnectionStartOk(CLIENT_PROPERTIES, "PLAIN", f"\0{user}\0{password}".encode(), "en_US"))

@@ -109,7 +109,7 @@ class BrokerMachine(RuleBasedStateMachine):
     - queue_names, exchange_names: strategies for names
 
     The bundles `clients`, `queues` and `exchanges` may be used in your rules; a queue or exchange in them is gone if
-    it did not survive the last restart. `broker.check()` is asserted after every step.
+    it did not survive the last restart. The broker's own invariants are asserted after every step.
     """
 
     steps: ClassVar[Collection[str]] = ALL_STEPS
@@ -297,7 +297,7 @@ class BrokerMachine(RuleBasedStateMachine):
         """Clients take what has arrived; then the broker's own invariants hold."""
         for client in self.all_clients:
             client.read()
-        self.broker.check()
+        self.broker.simulation.world.check()
 
     # -- for your rules ----------------------------------------------------------------------------------------------
 

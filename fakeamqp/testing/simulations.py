@@ -82,7 +82,7 @@ class Simulation:
         )
         """The broker that pika is redirected to inside the `with` statement."""
         self._faults = faults
-        self._injector = Injector(self.broker, faults)
+        self._injector = Injector(self.broker.simulation, faults)
 
     def __repr__(self) -> str:
         return f"simulation of {self._faults}"
@@ -95,9 +95,9 @@ class Simulation:
     def __enter__(self) -> Broker:
         """Redirect pika, and let faults strike at the steps of tasks. Raises Misuse where `Broker` does."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(quiet(patch_time=self.broker.patches_time))
+            stack.enter_context(quiet(patch_time=self.broker.simulation.tasks.patches_time))
             stack.enter_context(self.broker)
-            self.broker.watch_steps(self._injector.at_step)
+            self.broker.simulation.tasks.watch_steps(self._injector.at_step)
             self._stack = stack.pop_all()
         return self.broker
 

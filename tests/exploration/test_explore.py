@@ -184,7 +184,7 @@ def test_an_exhaustive_search_makes_each_run_within_its_bound_once(bound: int) -
 
 def flips(broker: fakeamqp.Broker) -> None:
     """Three choices: two of two, and one of three if the first was 1."""
-    choose = broker.chooser.choose
+    choose = broker.simulation.world.chooser.choose
     first = choose("coin", 2)
     choose("coin", 2)
     if first:

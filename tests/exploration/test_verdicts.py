@@ -62,7 +62,7 @@ def test_an_exit_ends_the_connections_of_its_process() -> None:
     with Broker() as broker:
         broker.spawn(exits, 1, restart=True)
         broker.run(seconds=0.5)
-        assert broker.open_streams() == []
+        assert broker.simulation.network.open_streams() == []
 
 
 def test_an_exit_is_a_counterexample_with_a_story() -> None:

@@ -50,7 +50,7 @@ class QueueBench(RuleBasedStateMachine):
 
     @property
     def now_us(self) -> int:
-        return self.broker.clock.now_us
+        return self.broker.simulation.world.clock.now_us
 
     # -- saying something, and accounting for what comes of it ------------------------------------------------------
 
@@ -138,7 +138,7 @@ class QueueBench(RuleBasedStateMachine):
 
     @invariant()
     def everything_is_where_the_model_has_it(self) -> None:
-        self.broker.check()
+        self.broker.simulation.world.check()
         for name, queue in self.queues.items():
             there = self.broker.vhost().queue(name)
             assert [(each.body, each.redelivered) for each in there.messages] == [

@@ -47,10 +47,10 @@ def test_it_explains_what_the_node_does(
                 channel.exchange_bind(destination, source, key)
         for exchange, alternate in alternates.items():
             broker.set_policy(exchange, f"^{exchange}$", {"alternate-exchange": alternate}, apply_to="exchanges")
-        assert broker.node is not None
+        assert broker.simulation.world.node is not None
         for exchange, key in itertools.product(("", *sorted(there)), KEYS):
             message = Message(exchange, key, BasicProperties(headers=found), b"")
-            routed = {queue.name for queue in broker.node.state.vhosts["/"].route(exchange, message)}
+            routed = {queue.name for queue in broker.simulation.world.node.state.vhosts["/"].route(exchange, message)}
             explanation = broker.explain(key, exchange, found)
             assert set(explanation.queues) == routed
             assert len(explanation.queues) == len(routed)

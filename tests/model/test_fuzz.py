@@ -90,7 +90,7 @@ class Client:
 
     def __init__(self, broker: fakeamqp.Broker) -> None:
         self.broker = broker
-        self.stream: Stream = broker.open_stream()
+        self.stream: Stream = broker.simulation.network.open_stream()
         self.has_ended = False
         self.is_closing = False
         self.channels: dict[int, int] = {}
@@ -284,7 +284,7 @@ class FuzzMachine(RuleBasedStateMachine):
 
     @rule(microseconds=st.sampled_from((1, 1_000_000, 50_000_000)))
     def let_clients_be_silent(self, microseconds: int) -> None:
-        self.broker.move_clock(self.broker.clock.now_us + microseconds)
+        self.broker.simulation.world.move_clock(self.broker.simulation.world.clock.now_us + microseconds)
 
     @precondition(lambda self: self.is_running)
     @rule(graceful=st.booleans())
@@ -305,7 +305,7 @@ class FuzzMachine(RuleBasedStateMachine):
         for client in self.clients:
             client.listen()
         if self.is_running:
-            self.broker.check()
+            self.broker.simulation.world.check()
 
 
 TestFuzz = FuzzMachine.TestCase

@@ -122,7 +122,7 @@ class LimitedQueueMachine(RuleBasedStateMachine):
             else:
                 answers.append(method)
         served = {body: self.consumer(number, each.consumer_tag) for body, (number, each) in deliveries.items()}
-        for message in self.queue.run(served, self.broker.clock.now_us, requeued=requeued):
+        for message in self.queue.run(served, self.broker.simulation.world.clock.now_us, requeued=requeued):
             number, method = deliveries[message.body]
             assert method.redelivered == message.redelivered
             self.held[number][method.delivery_tag] = (message, served[message.body])
@@ -143,7 +143,7 @@ class LimitedQueueMachine(RuleBasedStateMachine):
         settings = self.queue.settings
         is_refused = self.queue.refuses(number)
         if not is_refused:
-            self.queue.publish(body, priority, self.broker.clock.now_us)
+            self.queue.publish(body, priority, self.broker.simulation.world.clock.now_us)
         elif settings.overflow == "reject-publish-dlx":
             self.queue.dead.append((body, "maxlen"))
         # Where quorum queues heed priorities, these are all normal.
@@ -254,7 +254,7 @@ class LimitedQueueMachine(RuleBasedStateMachine):
         if graceful:  # channels end first, and the queue still sees that
             for number in self.held:
                 self.leave(number)
-            self.queue.run({}, self.broker.clock.now_us, requeued=True)
+            self.queue.run({}, self.broker.simulation.world.clock.now_us, requeued=True)
         self.broker.advance(seconds)
         self.broker.restart()
         held = [message for each in self.held.values() for message, _ in each.values()]
@@ -266,7 +266,7 @@ class LimitedQueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def everything_is_where_the_model_has_it(self) -> None:
-        self.broker.check()
+        self.broker.simulation.world.check()
         there = self.broker.vhost().queue("orders")
         assert [(each.body, each.redelivered) for each in there.messages] == [
             (each.body, each.redelivered) for each in self.queue.ready

@@ -237,7 +237,7 @@ class RoutingMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_topology_is_as_declared(self) -> None:
-        self.broker.check()
+        self.broker.simulation.world.check()
         there = self.broker.vhost()
         named = {name for name in there.exchanges if name and not name.startswith("amq.")}
         assert named == set(self.topology.exchanges) - {"amq.fanout"}

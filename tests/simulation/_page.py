@@ -81,7 +81,7 @@ def read(html: str) -> Element:
 
 def read_report(broker: Broker, **options: Any) -> Element:
     """A broker's report."""
-    return read(page(broker, **options))
+    return read(page(broker.simulation.world, **options))
 
 
 def lanes(report: Element) -> list[str]:

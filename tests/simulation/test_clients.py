@@ -100,14 +100,14 @@ def test_a_class_whose_constructor_raises_fails_that_attempt_alone(broker: Broke
     connection = outcome([parameters("bad"), parameters("good")])
     assert isinstance(connection, Fussy)
     assert connection.params.host == "good"
-    assert [stream.is_open_for_use for stream in broker.open_streams()] == [True]
+    assert [stream.is_open_for_use for stream in broker.simulation.network.open_streams()] == [True]
 
 
 def test_a_class_whose_constructor_always_raises_fails_the_workflow(broker: Broker) -> None:
     failure = outcome([parameters("bad", connection_attempts=3, retry_delay=1)])
     assert isinstance(failure, pika.adapters.utils.connection_workflow.AMQPConnectionWorkflowFailed)
     assert len(failure.exceptions) == 3
-    assert broker.open_streams() == []
+    assert broker.simulation.network.open_streams() == []
 
 
 def test_a_failed_login_fails_that_attempt_alone(broker: Broker) -> None:

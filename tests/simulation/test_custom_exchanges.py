@@ -137,7 +137,7 @@ def test_what_it_raises_reaches_the_publisher() -> None:
     channel = channel_of(broker)
     with pytest.raises(LookupError, match="no idea about key"):
         publish(channel, b"")
-    broker.check()
+    broker.simulation.world.check()
     assert channel.queue_declare("still alive").method.message_count == 0
 
 

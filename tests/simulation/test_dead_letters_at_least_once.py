@@ -49,7 +49,7 @@ def test_they_are_tried_again_every_three_minutes(broker: Broker, connect: Conne
     assert dead(broker) == [b"1", b"2"]
     broker.advance(10 * RETRY)
     assert dead(broker) == [b"1", b"2"]
-    broker.check()
+    broker.simulation.world.check()
 
 
 def test_they_tell_when_and_why_they_died(broker: Broker, connect: Connect) -> None:
@@ -112,7 +112,7 @@ def test_a_deleted_queue_takes_them_along(broker: Broker, connect: Connect) -> N
     declare_dead(connect)
     broker.advance(2 * RETRY)
     assert dead(broker) == []
-    broker.check()
+    broker.simulation.world.check()
 
 
 @pytest.mark.parametrize("end", [Broker.stop, Broker.crash])
@@ -128,7 +128,7 @@ def test_they_outlive_the_node(broker: Broker, connect: Connect, end: Callable[[
     broker.restart()
     broker.advance(RETRY)
     assert dead(broker) == []  # they were transient, and the queue is classic
-    broker.check()
+    broker.simulation.world.check()
 
 
 @pytest.mark.parametrize("end", [Broker.stop, Broker.crash])

@@ -188,7 +188,7 @@ def test_when_the_last_other_thread_has_ended_it_is_a_deadlock(
             connection.channel().basic_publish("", "orders", b"one")
 
     publishing = in_thread(publish_later)
-    while len(broker.loops) < 2 and not publishing.done():
+    while len(broker.simulation.waiting.loops) < 2 and not publishing.done():
         channel.connection.process_data_events(time_limit=0.01)
     channel.basic_consume("orders", ignore)
     with pytest.raises(Deadlock, match="'orders': 0 ready, 1 unacked, 1 consumers"):

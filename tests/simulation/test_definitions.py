@@ -37,7 +37,7 @@ def test_what_is_imported_is_exported_again(version: str) -> None:
     broker.delete_vhost("/")
     broker.delete_user("guest")
     report = broker.import_definitions(definitions)
-    broker.check()
+    broker.simulation.world.check()
     again = broker.export_definitions()
     for kind in TOPOLOGY:
         assert sorted_by_text(again[kind]) == sorted_by_text(definitions[kind]), kind
@@ -83,7 +83,7 @@ def test_an_imported_shop_is_open(version: str, kind: str) -> None:
     assert [each.body for each in broker.vhost("shop").queue("dead").messages] == [b"by header", b"routed"]
     broker.crash()
     broker.restart()
-    broker.check()
+    broker.simulation.world.check()
     assert broker.vhost("shop").queue("orders").policy == "limits"
 
 
@@ -105,7 +105,7 @@ def test_what_rabbitmqctl_exports_is_refused_where_rabbitmq_refuses_it(version: 
     ]
     broker.import_definitions(definitions)
     assert broker.vhost("shop").queue("orders").settings["max-length"] == 50
-    broker.check()
+    broker.simulation.world.check()
 
 
 def test_hashed_and_plain_users_log_in() -> None:
@@ -142,7 +142,7 @@ def test_what_was_made_before_a_refusal_stays_and_the_broker_goes_on() -> None:
         broker.import_definitions(
             {"policies": [policy], "queues": [{"name": "q", "vhost": "/", "arguments": {"x-expires": -1}}]}
         )
-    broker.check()
+    broker.simulation.world.check()
     assert [each.body for each in broker.vhost().queue("orders").messages] == [b"3"]
 
 

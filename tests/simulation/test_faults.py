@@ -75,7 +75,7 @@ def test_nack_refuses_the_next_publish_and_stores_nothing(broker: Broker, confir
     assert bodies(broker) == [b"two"]
     assert told(broker) == ["the node: refuses the test's b'one'"]
     assert broker.faults.plan == ()
-    broker.check()
+    broker.simulation.world.check()
 
 
 def test_nack_waits_for_a_channel_that_asks_for_confirms(broker: Broker, channel: BlockingChannel) -> None:
@@ -202,7 +202,7 @@ def test_a_consumer_is_cancelled(broker: Broker, channel: BlockingChannel) -> No
     assert (told_of, channel.consumer_tags) == (["one"], ["two"])
     assert [consumer.tag for consumer in broker.list_consumers()] == ["two"]
     assert told(broker) == ["the node: cancels consumers of 'orders'"]
-    broker.check()
+    broker.simulation.world.check()
 
 
 def test_a_cancelled_consumer_keeps_what_it_holds(broker: Broker) -> None:
@@ -231,7 +231,7 @@ def test_a_delivery_comes_again_although_it_was_acknowledged(broker: Broker) -> 
     assert (bodies(broker), broker.vhost().queue("orders").unacked) == ([], ())
     assert told(broker) == ["the node: never hears of consume's ack of b'one', and requeues it"] * 2
     assert (broker.faults.plan, broker.faults.waiting) == ((), [])
-    broker.check()
+    broker.simulation.world.check()
 
 
 @pytest.mark.parametrize("queue_type", ["classic", "quorum"])
@@ -250,7 +250,7 @@ def test_only_one_of_several_that_are_acknowledged_together(
     assert (body, again.redelivered) == (b"two", True)
     channel.basic_ack(0, multiple=True)
     assert (bodies(broker, "jobs"), broker.vhost().queue("jobs").unacked) == ([], ())
-    broker.check()
+    broker.simulation.world.check()
 
 
 def test_what_is_not_acknowledged_is_not_redelivered(broker: Broker, channel: BlockingChannel) -> None:
@@ -293,7 +293,7 @@ def test_two_deliveries_change_places(broker: Broker, channel: BlockingChannel, 
     def take(channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
         found.append((body, method.delivery_tag, method.redelivered))
         channel.basic_ack(method.delivery_tag)
-        broker.check()
+        broker.simulation.world.check()
 
     broker.faults.reorder()
     channel.basic_qos(prefetch_count=prefetch_count)
@@ -323,7 +323,7 @@ def test_a_message_comes_before_one_of_higher_priority(broker: Broker, connectio
         channel.basic_publish("", "jobs", body, pika.BasicProperties(priority=priority))
     broker.faults.reorder(queue="jobs")
     assert get_all(channel, "jobs") == [b"high", b"highest", b"low"]
-    broker.check()
+    broker.simulation.world.check()
 
 
 def test_what_has_nothing_behind_it_stays_in_order(broker: Broker, channel: BlockingChannel) -> None:

@@ -42,20 +42,20 @@ def test_an_alarm_lasts_until_the_last_fault_that_raised_it_ends(broker: Broker,
     for seconds in spans:
         broker.faults.alarm(seconds=seconds)
     broker.advance(59)
-    assert broker.node is not None
-    assert broker.node.state.alarms == ("memory",)
+    assert broker.simulation.world.node is not None
+    assert broker.simulation.world.node.state.alarms == ("memory",)
     broker.advance(1)
-    assert broker.node.state.alarms == ()
+    assert broker.simulation.world.node.state.alarms == ()
 
 
 def test_an_alarm_that_was_raised_by_hand_is_cleared_by_hand(broker: Broker) -> None:
     broker.alarm("memory")
     broker.faults.alarm(seconds=1)
     broker.advance(2)
-    assert broker.node is not None
-    assert broker.node.state.alarms == ("memory",)
+    assert broker.simulation.world.node is not None
+    assert broker.simulation.world.node.state.alarms == ("memory",)
     broker.clear_alarm("memory")
-    assert broker.node.state.alarms == ()
+    assert broker.simulation.world.node.state.alarms == ()
 
 
 def test_an_alarm_may_be_cleared_by_hand_before_its_time(broker: Broker) -> None:
@@ -64,8 +64,8 @@ def test_an_alarm_may_be_cleared_by_hand_before_its_time(broker: Broker) -> None
     broker.advance(1)
     broker.alarm("memory")
     broker.advance(20)
-    assert broker.node is not None
-    assert broker.node.state.alarms == ("memory",)
+    assert broker.simulation.world.node is not None
+    assert broker.simulation.world.node.state.alarms == ("memory",)
 
 
 @pytest.mark.parametrize("spans", [(1, 60), (60, 1)])

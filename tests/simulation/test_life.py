@@ -377,5 +377,5 @@ def test_a_broker_can_go_down_and_come_back_many_times(broker: Broker, connect: 
     for number in range(20):
         (broker.crash if number % 2 else broker.stop)()
         broker.restart()
-        broker.check()
+        broker.simulation.world.check()
         assert connect().channel().queue_declare(durable, passive=True).method.message_count == 3

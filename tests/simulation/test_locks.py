@@ -65,7 +65,7 @@ def take_turns(broker: Broker, hold: Callable[[], Any]) -> None:
     broker.spawn(program, "a", name="a")
     broker.spawn(program, "b", name="b")
     broker.run()
-    assert all(not task.is_alive for task in broker.scheduler.tasks)  # type: ignore[union-attr]
+    assert all(not task.is_alive for task in broker.simulation.tasks.scheduler.tasks)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("seed", range(5))

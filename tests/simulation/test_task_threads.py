@@ -161,10 +161,10 @@ def test_a_process_lasts_as_long_as_its_threads(broker: Broker) -> None:
     task = broker.spawn(program)
     broker.run(seconds=4)
     assert task.is_alive
-    assert len(broker.open_streams()) == 1
+    assert len(broker.simulation.network.open_streams()) == 1
     broker.run()
     assert (ended, task.is_alive, broker.now) == ([5], False, 5)
-    assert not broker.open_streams()
+    assert not broker.simulation.network.open_streams()
 
 
 def test_daemons_die_with_it(broker: Broker) -> None:
@@ -225,7 +225,7 @@ def test_threads_die_with_a_killed_process(broker: Broker, by: str) -> None:
     assert not task.is_alive
     assert unwound == ["thread"]
     assert ended == []
-    assert not broker.open_streams()
+    assert not broker.simulation.network.open_streams()
     broker.run()
     assert ended == []
 

@@ -269,13 +269,13 @@ def test_a_killed_program_gives_back_what_is_its_own_and_reaches_the_broker_no_m
 
     task = broker.spawn(work)
     broker.run(until=lambda: broker.vhost().queues and broker.vhost().queue("orders").messages)
-    assert broker.node is not None
-    assert len(broker.node.state.connections) == 1
+    assert broker.simulation.world.node is not None
+    assert len(broker.simulation.world.node.state.connections) == 1
     task.kill()
     assert seen[0] == "finally"
     assert seen[1:6] == ["TaskKilled"] * 5
     assert (task.is_alive, task.result, task.exception) == (False, None, None)
-    assert len(broker.node.state.connections) == 0
+    assert len(broker.simulation.world.node.state.connections) == 0
     assert [message.body for message in broker.vhost().queue("orders").messages] == [b"before"]
     assert list(broker.vhost().queues) == ["orders"]
     before = broker.now
@@ -505,7 +505,7 @@ def test_tasks_live_in_one_thread(broker: Broker, in_thread: InThread) -> None:
 
 def test_without_greenlets(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "greenlet", None)
-    monkeypatch.delitem(sys.modules, "fakeamqp.simulation.tasks", raising=False)
+    monkeypatch.delitem(sys.modules, "fakeamqp.simulation.processes", raising=False)
     monkeypatch.delitem(sys.modules, "fakeamqp.simulation.scheduler", raising=False)
     with pytest.raises(Misuse, match=r"pip install 'fakeamqp\[simulation\]'"):
         broker.spawn(produce)

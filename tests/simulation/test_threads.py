@@ -95,21 +95,21 @@ def test_several_workers_handle_everything_once(
     for each in workers:
         each.stop()
     assert sorted(body for each in workers for body in each.handled) == [f"order {n:04}".encode() for n in range(200)]
-    broker.check()
+    broker.simulation.world.check()
 
 
 def test_a_waiting_thread_sleeps(
     broker: Broker, channel: BlockingChannel, in_thread: InThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker, naps = Worker(in_thread), 0
-    sleep = broker.sleep
+    sleep = broker.simulation.world.sleep
 
     def count(seconds: float | None) -> None:
         nonlocal naps
         naps += 1
         sleep(seconds)
 
-    monkeypatch.setattr(broker, "sleep", count)
+    monkeypatch.setattr(broker.simulation.world, "sleep", count)
     for _ in range(5):
         channel.connection.process_data_events(time_limit=0.1)
     monkeypatch.undo()
@@ -262,7 +262,7 @@ def test_connections_come_and_go_beside_one_another(broker: Broker, in_thread: I
     for each in [in_thread(come_and_go, f"queue {number}") for number in range(4)]:
         each.result(timeout=TIMEOUT_SECONDS)
     assert broker.list_queues() == []
-    broker.check()
+    broker.simulation.world.check()
 
 
 def test_a_thread_that_has_just_been_started_may_yet_act(

@@ -104,13 +104,13 @@ class TestLimits:
         broker = fakeamqp.Broker(trace_limit=0)
         broker.connect().channel().queue_declare("orders")
         broker.advance(1)
-        assert broker.node is not None
-        assert broker.node.state.watch is None
+        assert broker.simulation.world.node is not None
+        assert broker.simulation.world.node.state.watch is None
         assert not broker.trace.is_complete
         for read in (len, list, lambda trace: trace.filter(), lambda trace: trace[-1]):
             with pytest.raises(fakeamqp.Misuse, match="there is no trace"):
                 read(broker.trace)
-        assert "nothing has happened yet" in report(broker)
+        assert "nothing has happened yet" in report(broker.simulation.world)
 
     def test_the_last_events_are_kept_and_the_trace_knows_that_others_were(self) -> None:
         broker = fakeamqp.Broker(trace_limit=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
@@ -76,3 +77,22 @@ def test_star_brings_everything() -> None:
 def test_its_errors_are_of_one_family() -> None:
     for error in (fakeamqp.Misuse, fakeamqp.UnsupportedFeature, fakeamqp.Deadlock):
         assert issubclass(error, fakeamqp.FakeamqpError)
+
+
+def test_a_broker_shows_what_users_use_and_no_more() -> None:
+    shown = {name for name in dir(fakeamqp.Broker) if not name.startswith("_")}
+    assert shown == {
+        *("version", "seed", "trace", "faults", "hosts", "now", "steps", "is_running"),
+        *("connect", "write_report", "advance", "sync", "spawn", "run", "choose", "stop", "crash", "restart"),
+        *("vhost", "vhosts", "list_queues", "list_exchanges", "list_bindings", "list_consumers"),
+        *("explain", "explain_published", "import_definitions", "export_definitions"),
+        *("add_vhost", "delete_vhost", "set_vhost_limits", "clear_vhost_limits", "trace_on", "trace_off"),
+        *("add_user", "delete_user", "change_password", "set_user_tags", "set_user_limits", "clear_user_limits"),
+        *("set_permissions", "clear_permissions", "set_topic_permissions", "close_connections"),
+        *("set_policy", "clear_policy", "set_operator_policy", "clear_operator_policy", "alarm", "clear_alarm"),
+    }
+    assert all(getattr(fakeamqp.Broker, name).__doc__ for name in shown)
+
+
+def test_a_method_of_the_broker_has_its_own_signature() -> None:
+    assert list(inspect.signature(fakeamqp.Broker.add_vhost).parameters) == ["self", "name", "default_queue_type"]

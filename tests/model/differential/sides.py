@@ -261,8 +261,8 @@ class FakeSide(Side):
 
     @property
     def _node(self) -> Node:
-        assert self.broker.node is not None  # no program stops it
-        return self.broker.node
+        assert self.broker.simulation.world.node is not None  # no program stops it
+        return self.broker.simulation.world.node
 
     def _channel(self, step: Step) -> Channel | None:
         """The node's end of a step's channel; None where it is closed."""

@@ -178,7 +178,7 @@ class TestClosingConnections:
         assert (heard(there), heard(elsewhere)) == ([self.REASON], [])
 
     def test_whoever_has_not_opened_is_just_dropped(self, broker: fakeamqp.Broker) -> None:
-        stream = broker.open_stream()
+        stream = broker.simulation.network.open_stream()
         stream.greet()
         stream.receive()
         broker.close_connections("maintenance")

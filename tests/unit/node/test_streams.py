@@ -62,7 +62,7 @@ def test_offsets_and_times_outlive_a_node(version: str, way: str) -> None:
     channel.send(BasicConsume("log", arguments={"x-stream-offset": "5s"}))
     (delivered,) = (method for method in channel.receive() if isinstance(method, BasicDeliver))
     assert (delivered.body, delivered.properties.headers) == (b"3", {"x-stream-offset": 2})
-    broker.check()
+    broker.simulation.world.check()
 
 
 def test_what_was_dropped_is_gone_from_the_disk() -> None:
@@ -85,7 +85,7 @@ def test_a_snapshot_shows_what_is_kept() -> None:
     queue = broker.vhost().queue("log")
     assert (queue.type, [each.body for each in queue.messages], queue.unacked) == ("stream", [b"1"], ())
     assert [(each.tag, each.unacked) for each in queue.consumers] == [("reader", 1)]
-    broker.check()
+    broker.simulation.world.check()
 
 
 def test_what_was_read_outlives_its_stream() -> None:

@@ -42,7 +42,7 @@ def after_crash(broker: fakeamqp.Broker, queue: str = "orders") -> list[bytes]:
     """Crash and restart; what is in a queue then."""
     broker.crash()
     broker.restart()
-    broker.check()
+    broker.simulation.world.check()
     return [message.body for message in broker.vhost().queue(queue).messages]
 
 
@@ -162,7 +162,7 @@ class TestForgottenAcknowledgements:
 class TestClients:
     def test_their_streams_break_when_they_have_read_what_was_said(self) -> None:
         broker = fakeamqp.Broker()
-        stream = broker.open_stream()
+        stream = broker.simulation.network.open_stream()
         stream.greet()
         broker.crash()
         assert stream.is_broken

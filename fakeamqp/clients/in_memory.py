@@ -22,16 +22,16 @@ from fakeamqp.clients.transport import Transport
 from fakeamqp.spec.errors import FakeamqpError
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.broker import SimulatedBroker
     from fakeamqp.simulation.network import Stream
+    from fakeamqp.simulation.simulation import Simulation
 
 
 class _Connector(connection_workflow.AMQPConnector):
     """pika's connector, but that it opens a stream to the broker where that one opens a socket."""
 
-    def __init__(self, broker: SimulatedBroker, connection_factory: Callable[[Any], Any], nbio: Any) -> None:
+    def __init__(self, simulation: Simulation, connection_factory: Callable[[Any], Any], nbio: Any) -> None:
         super().__init__(connection_factory, nbio)
-        self._broker = broker
+        self._simulation = simulation
 
     def start(self, addr_record: Any, conn_params: Any, on_done: Callable[[Any], None]) -> None:
         """Connect to whatever address: it is always this broker that answers."""
@@ -46,13 +46,13 @@ class _Connector(connection_workflow.AMQPConnector):
     def _connect(self) -> None:
         factory = functools.partial(self._conn_factory, self._conn_params)
         try:
-            stream = self._broker.open_stream((self._conn_params.host, self._conn_params.port))
+            stream = self._simulation.network.open_stream((self._conn_params.host, self._conn_params.port))
         except ConnectionRefusedError as error:
             self._on_tcp_connection_done(error)
             return
         self._state = self._STATE_TRANSPORT
         try:
-            transport = connected_transport(self._broker, stream, factory)
+            transport = connected_transport(self._simulation, stream, factory)
         except FakeamqpError:
             raise
         except Exception as error:  # the class of the user's: this attempt has failed, as in pika's own connector
@@ -61,7 +61,7 @@ class _Connector(connection_workflow.AMQPConnector):
         self._on_transport_establishment_done((transport, transport.get_protocol()))
 
 
-def connected_transport(broker: SimulatedBroker, stream: Stream, protocol_factory: Callable[[], Any]) -> Transport:
+def connected_transport(simulation: Simulation, stream: Stream, protocol_factory: Callable[[], Any]) -> Transport:
     """Put a new pika connection onto a stream. Raises what its constructor raises; then the stream is closed."""
     try:
         protocol = protocol_factory()
@@ -69,7 +69,7 @@ def connected_transport(broker: SimulatedBroker, stream: Stream, protocol_factor
         stream.close()
         raise
     connection = protocol.conn
-    transport = Transport(connection, protocol, stream, driver_for(connection._nbio, broker))
+    transport = Transport(connection, protocol, stream, driver_for(connection._nbio, simulation))
     protocol.connection_made(transport)
     return transport
 
@@ -96,13 +96,13 @@ class InMemoryChannel(Channel):
     """pika's channel, but that the consumer tags it invents come from the broker's seed."""
 
     def _generate_consumer_tag(self) -> str:
-        return f"ctag{self.channel_number}.{self.connection.broker.chooser.choose('pika', 2**128):032x}"
+        return f"ctag{self.channel_number}.{self.connection.simulation.world.chooser.choose('pika', 2**128):032x}"
 
 
 class InMemoryConnection(BaseConnection):
-    """Mixin over a pika connection class; `broker` is set before anything else is."""
+    """Mixin over a pika connection class; `simulation` is set before anything else is."""
 
-    broker: SimulatedBroker
+    simulation: Simulation
     _nbio: Any
 
     # -- instead of marshalling ---------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class InMemoryConnection(BaseConnection):
         self._connection_workflow.start(
             [self.params],
             connector_factory=lambda: _Connector(
-                self.broker, lambda _parameters: _StreamingProtocolShim(self), self._nbio
+                self.simulation, lambda _parameters: _StreamingProtocolShim(self), self._nbio
             ),
             native_loop=self._nbio.get_native_ioloop(),
             on_done=functools.partial(self._unshim_connection_workflow_callback, self._on_connection_workflow_done),
@@ -151,7 +151,7 @@ class InMemoryConnection(BaseConnection):
 
 
 def start_connection_workflow(
-    broker: SimulatedBroker,
+    simulation: Simulation,
     connection_configs: Sequence[Any],
     connection_factory: Callable[[Any], Any],
     nbio: Any,
@@ -165,7 +165,7 @@ def start_connection_workflow(
         workflow.set_io_services(nbio)
 
     def make_connector() -> _Connector:
-        return _Connector(broker, lambda parameters: _StreamingProtocolShim(connection_factory(parameters)), nbio)
+        return _Connector(simulation, lambda parameters: _StreamingProtocolShim(connection_factory(parameters)), nbio)
 
     workflow.start(
         connection_configs=connection_configs,
