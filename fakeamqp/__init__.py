@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from fakeamqp.exploration.determinism import NotRepeatable
     from fakeamqp.exploration.explore import Counterexample, Exploration, explore, replay
     from fakeamqp.node.routing.topic import topic_matches
-    from fakeamqp.simulation.faults import Fault, Faults
-    from fakeamqp.simulation.tasks import Livelock, Task, TaskExited
-    from fakeamqp.simulation.waiting import Deadlock
+    from fakeamqp.simulation.faults.faults import Fault, Faults
+    from fakeamqp.simulation.tasks.tasks import Livelock, Task, TaskExited
+    from fakeamqp.simulation.tasks.waiting import Deadlock
     from fakeamqp.spec.errors import FakeamqpError, Misuse, UnsupportedDefinitions, UnsupportedFeature
 
 __version__ = "0.1.0"
@@ -48,15 +48,15 @@ _HOMES = {
     "Broker": "fakeamqp.broker",
     "Counterexample": "fakeamqp.exploration.explore",
     "Exploration": "fakeamqp.exploration.explore",
-    "Fault": "fakeamqp.simulation.faults",
-    "Faults": "fakeamqp.simulation.faults",
-    "Livelock": "fakeamqp.simulation.tasks",
+    "Fault": "fakeamqp.simulation.faults.faults",
+    "Faults": "fakeamqp.simulation.faults.faults",
+    "Livelock": "fakeamqp.simulation.tasks.tasks",
     "NotRepeatable": "fakeamqp.exploration.determinism",
-    "Task": "fakeamqp.simulation.tasks",
-    "TaskExited": "fakeamqp.simulation.tasks",
+    "Task": "fakeamqp.simulation.tasks.tasks",
+    "TaskExited": "fakeamqp.simulation.tasks.tasks",
     "explore": "fakeamqp.exploration.explore",
     "replay": "fakeamqp.exploration.explore",
-    "Deadlock": "fakeamqp.simulation.waiting",
+    "Deadlock": "fakeamqp.simulation.tasks.waiting",
     "FakeamqpError": "fakeamqp.spec.errors",
     "Misuse": "fakeamqp.spec.errors",
     "UnsupportedDefinitions": "fakeamqp.spec.errors",

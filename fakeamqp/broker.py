@@ -9,18 +9,18 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from fakeamqp.simulation.asking import Questions
-from fakeamqp.simulation.chance import Chooser
-from fakeamqp.simulation.custom_exchanges import RoutingFunction
-from fakeamqp.simulation.fault_commands import FaultCommands
-from fakeamqp.simulation.life import Life
-from fakeamqp.simulation.listings import Listings
-from fakeamqp.simulation.network import Network
-from fakeamqp.simulation.operating import Definitions, Operator
+from fakeamqp.simulation.faults.fault_commands import FaultCommands
+from fakeamqp.simulation.management.listings import Listings
+from fakeamqp.simulation.management.operating import Definitions, Operator
+from fakeamqp.simulation.management.questions import Questions
+from fakeamqp.simulation.record.trace import Trace
 from fakeamqp.simulation.simulation import Simulation
 from fakeamqp.simulation.task_commands import TaskCommands
-from fakeamqp.simulation.trace import Trace
-from fakeamqp.simulation.world import World
+from fakeamqp.simulation.world.chance import Chooser
+from fakeamqp.simulation.world.custom_exchanges import RoutingFunction
+from fakeamqp.simulation.world.life import Life
+from fakeamqp.simulation.world.network import Network
+from fakeamqp.simulation.world.world import World
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:

@@ -188,7 +188,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     made = yield
     broker = item.stash.get(_broker_key, None)
     if made.failed and made.when == "call" and broker is not None:
-        from fakeamqp.simulation.report import report
+        from fakeamqp.simulation.management.report import report
 
         made.sections.append(("fakeamqp", report(broker.simulation.world)))
         directory = item.config.getoption("amqp_report")

@@ -22,8 +22,8 @@ from fakeamqp.clients.transport import Transport
 from fakeamqp.spec.errors import FakeamqpError
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.network import Stream
     from fakeamqp.simulation.simulation import Simulation
+    from fakeamqp.simulation.world.network import Stream
 
 
 class _Connector(connection_workflow.AMQPConnector):

@@ -16,8 +16,8 @@ from fakeamqp.spec.errors import UnsupportedFeature
 
 if TYPE_CHECKING:
     from fakeamqp.clients.transport import Transport
-    from fakeamqp.simulation.network import Stream
     from fakeamqp.simulation.simulation import Simulation
+    from fakeamqp.simulation.world.network import Stream
 
 
 class VirtualIOLoop(IOLoop):

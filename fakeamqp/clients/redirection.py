@@ -17,7 +17,7 @@ from pika.connection import Connection
 from fakeamqp.clients.adapters import SERVICES, connection_creator, initialiser
 from fakeamqp.clients.in_memory import InMemoryConnection
 from fakeamqp.clients.loop import VirtualIOLoop
-from fakeamqp.simulation.program_code import is_of_program
+from fakeamqp.simulation.tasks.program_code import is_of_program
 from fakeamqp.spec.errors import Misuse, UnsupportedFeature
 
 if TYPE_CHECKING:

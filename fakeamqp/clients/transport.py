@@ -9,7 +9,7 @@ from pika import frame
 from pika.adapters.utils.nbio_interface import AbstractStreamTransport
 
 from fakeamqp.clients.translation import FRAME_OVERHEAD, content_in, frames_out, method_in
-from fakeamqp.simulation.network import Stream
+from fakeamqp.simulation.world.network import Stream
 from fakeamqp.spec.methods import EndOfStream, Heartbeat
 
 if TYPE_CHECKING:

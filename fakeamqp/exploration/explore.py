@@ -22,8 +22,8 @@ from fakeamqp.exploration.searches import QUIET, Start, search_named
 from fakeamqp.exploration.shrinking import shrunk, values_of
 from fakeamqp.exploration.story import mermaid, tell
 from fakeamqp.exploration.tokens import Token, token_of
-from fakeamqp.simulation.chance import ReplayingChooser
-from fakeamqp.simulation.faults import Fault, Faults
+from fakeamqp.simulation.faults.faults import Fault, Faults
+from fakeamqp.simulation.world.chance import ReplayingChooser
 from fakeamqp.spec.errors import Misuse
 
 

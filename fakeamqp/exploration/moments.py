@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from fakeamqp.exploration.searches import named
-from fakeamqp.simulation.chance import Chooser
-from fakeamqp.simulation.injection import WHICH, task_at
-from fakeamqp.simulation.tasks import SCHEDULE
+from fakeamqp.simulation.faults.injection import WHICH, task_at
+from fakeamqp.simulation.tasks.tasks import SCHEDULE
+from fakeamqp.simulation.world.chance import Chooser
 
 
 class Moment(NamedTuple):

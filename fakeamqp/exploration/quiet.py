@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 
-from fakeamqp.simulation import replacing
+from fakeamqp.simulation.replacements import replacing
 
 MOST_LOGGED = 100
 """How many lines are kept of what a counterexample's run logs."""

@@ -11,19 +11,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fakeamqp.broker import Broker
-from fakeamqp.simulation.chance import Choice, Chooser, RecordingChooser
-from fakeamqp.simulation.faults import Fault, Faults
-from fakeamqp.simulation.hanging import hangs
-from fakeamqp.simulation.injection import Injector
-from fakeamqp.simulation.program_code import is_of_program
-from fakeamqp.simulation.tasks import Livelock
-from fakeamqp.simulation.waiting import Deadlock
+from fakeamqp.simulation.faults.faults import Fault, Faults
+from fakeamqp.simulation.faults.injection import Injector
+from fakeamqp.simulation.tasks.hanging import hangs
+from fakeamqp.simulation.tasks.program_code import is_of_program
+from fakeamqp.simulation.tasks.tasks import Livelock
+from fakeamqp.simulation.tasks.waiting import Deadlock
+from fakeamqp.simulation.world.chance import Choice, Chooser, RecordingChooser
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.network import Stream
-    from fakeamqp.simulation.tasks import Task
-    from fakeamqp.simulation.trace import Event
+    from fakeamqp.simulation.record.trace import Event
+    from fakeamqp.simulation.tasks.tasks import Task
+    from fakeamqp.simulation.world.network import Stream
 
 POLLING_SECONDS = 60
 """Where so much virtual time passes in the later half of the steps of a run, its programs poll: no livelock."""
@@ -183,7 +183,7 @@ class _Observer:
 
     def __init__(self, broker: Broker, faults: Faults) -> None:
         self._simulation = broker.simulation
-        self._injector = Injector(broker.simulation, faults) if faults.kinds else None
+        self._injector = Injector(broker.faults, faults) if faults.kinds else None
         self.states: set[int] = set()
         self.always: Callable[[], None] = _nothing
         """What must hold at every step; asserts."""

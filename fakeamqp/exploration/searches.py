@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from fakeamqp.exploration.runs import Outcome
-from fakeamqp.simulation.chance import Choice, Chooser, ReplayingChooser
-from fakeamqp.simulation.injection import DURATION, WHICH
-from fakeamqp.simulation.tasks import SCHEDULE
+from fakeamqp.simulation.faults.injection import DURATION, WHICH
+from fakeamqp.simulation.tasks.tasks import SCHEDULE
+from fakeamqp.simulation.world.chance import Choice, Chooser, ReplayingChooser
 from fakeamqp.spec.errors import Misuse
 
 FAULT_STREAMS = (WHICH, DURATION, "crash")

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from fakeamqp.exploration.moments import AtMoments, Chosen, Moment, Reader
 from fakeamqp.exploration.runs import Case, Outcome, run_once
 from fakeamqp.exploration.searches import FAULT_STREAMS, BoundedSearch
-from fakeamqp.simulation.chance import ReplayingChooser
-from fakeamqp.simulation.tasks import SCHEDULE
+from fakeamqp.simulation.tasks.tasks import SCHEDULE
+from fakeamqp.simulation.world.chance import ReplayingChooser
 
 ATTEMPTS = 1000
 """How many runs may be spent on making choices quiet."""

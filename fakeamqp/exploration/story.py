@@ -12,9 +12,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from fakeamqp.node.state.watching import DEAD_LETTERED, DELIVERY_LIMIT, EXPIRED, MAXLEN, RETURNED, UNDELIVERABLE
-from fakeamqp.simulation.events import THE_TEST
-from fakeamqp.simulation.fates import BACK, LOST
-from fakeamqp.simulation.trace import BROKER, CHOICE, CLOSED, EFFECT, FAULT, LATE, RECEIVED, SENT, TASK, UNHEARD, Event
+from fakeamqp.simulation.record.events import THE_TEST
+from fakeamqp.simulation.record.outcomes import BACK, LOST
+from fakeamqp.simulation.record.trace import (
+    BROKER,
+    CHOICE,
+    CLOSED,
+    EFFECT,
+    FAULT,
+    LATE,
+    RECEIVED,
+    SENT,
+    TASK,
+    UNHEARD,
+    Event,
+)
 from fakeamqp.spec import methods
 
 if TYPE_CHECKING:
@@ -295,7 +307,7 @@ class _Narrator:
         )
 
     def _befallen(self, event: Event) -> Line | None:
-        return Line(event.at_us, NODE, event.text) if event.fate in WORTH_TELLING else None
+        return Line(event.at_us, NODE, event.text) if event.outcome in WORTH_TELLING else None
 
     _TELLERS: ClassVar[dict[str, Callable[[_Narrator, Event], Line | None]]] = {
         SENT: _said,

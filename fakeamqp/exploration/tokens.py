@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from fakeamqp.exploration.runs import Case
-from fakeamqp.simulation.faults import TAKES, Faults
+from fakeamqp.simulation.faults.faults import TAKES, Faults
 from fakeamqp.spec.errors import Misuse
 
 OF_A_CASE = ("max_steps", "horizon", "may_hang")

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from fakeamqp.simulation.presence import scheduler_here
-from fakeamqp.simulation.program_code import is_of_program, is_of_python
-from fakeamqp.simulation.replacing import Group
+from fakeamqp.simulation.replacements.presence import scheduler_here
+from fakeamqp.simulation.replacements.replacing import Group
+from fakeamqp.simulation.tasks.program_code import is_of_program, is_of_python
 
 _OF_CHANCE = ("random", "randint", "randrange", "choice", "choices", "sample", "shuffle", "uniform", "triangular")
 _OF_BITS = ("getrandbits", "randbytes")

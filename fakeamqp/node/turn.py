@@ -32,11 +32,11 @@ from fakeamqp.node.queues.effects import (
 from fakeamqp.node.queues.queue import Queue, Unacked
 from fakeamqp.node.sessions.confirms import finish_commits, release
 from fakeamqp.node.sessions.delivering import deliver, hand_out
-from fakeamqp.node.state import commands
-from fakeamqp.node.state.commands import Command
+from fakeamqp.node.state import queue_commands
 from fakeamqp.node.state.connection import ACKNOWLEDGED
 from fakeamqp.node.state.connection import REQUEUED as GOES_BACK
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.queue_commands import Command
 from fakeamqp.node.state.watching import ACKED, FORGOTTEN, PURGED, REFUSED, REQUEUED
 from fakeamqp.spec.methods import BasicGetEmpty, BasicGetOk, QueuePurgeOk
 
@@ -67,7 +67,7 @@ def _checkout(state: NodeState, queue: Queue) -> None:
 # -- commands ----------------------------------------------------------------------------------------------------------
 
 
-def _publish(state: NodeState, queue: Queue, command: commands.Publish) -> None:
+def _publish(state: NodeState, queue: Queue, command: queue_commands.Publish) -> None:
     message, receipt = command.message, command.receipt
     if queue.may_refuse and _fails(state, queue, command):
         return
@@ -80,7 +80,7 @@ def _publish(state: NodeState, queue: Queue, command: commands.Publish) -> None:
         _checkout(state, queue)
 
 
-def _fails(state: NodeState, queue: Queue, command: commands.Publish) -> bool:
+def _fails(state: NodeState, queue: Queue, command: queue_commands.Publish) -> bool:
     """Whether a queue that may refuse does not take a message."""
     if queue.type.dies_of_publish(queue):
         if command.receipt is not None and command.message.is_persistent and queue.store is not None:
@@ -93,7 +93,7 @@ def _fails(state: NodeState, queue: Queue, command: commands.Publish) -> bool:
     return False
 
 
-def _refuse(state: NodeState, queue: Queue, command: commands.Publish) -> None:
+def _refuse(state: NodeState, queue: Queue, command: queue_commands.Publish) -> None:
     if command.receipt is not None:
         command.receipt.refused()
     if state.watch is not None:
@@ -109,7 +109,7 @@ def _keep(state: NodeState, queue: Queue, entry: Entry) -> None:
         state.journal.add_entry(queue.store, entry)
 
 
-def _settle(state: NodeState, queue: Queue, command: commands.Settle) -> None:
+def _settle(state: NodeState, queue: Queue, command: queue_commands.Settle) -> None:
     channel, consumer, outcome = command.channel, command.consumer, command.outcome
     deliveries = command.deliveries
     if outcome is ACKNOWLEDGED:
@@ -134,13 +134,13 @@ def _tell_of_return(state: NodeState, queue: Queue, deliveries: list[Unacked]) -
         state.tell_leaving(REQUEUED, queue, (each.entry for each in deliveries))
 
 
-def _settle_at_once(state: NodeState, queue: Queue, command: commands.SettleAtOnce) -> None:
+def _settle_at_once(state: NodeState, queue: Queue, command: queue_commands.SettleAtOnce) -> None:
     consumer = command.consumer
     consumer.outstanding = 0
     _bring_about(state, queue, queue.type.acknowledge(queue, [], consumer.channel, consumer, state.now_us))
 
 
-def _return(state: NodeState, queue: Queue, command: commands.Return) -> None:
+def _return(state: NodeState, queue: Queue, command: queue_commands.Return) -> None:
     for consumer in command.consumers:
         queue.remove_consumer(consumer)
     _tell_of_return(state, queue, command.deliveries)
@@ -150,7 +150,7 @@ def _return(state: NodeState, queue: Queue, command: commands.Return) -> None:
         _checkout(state, queue)
 
 
-def _get(state: NodeState, queue: Queue, command: commands.Get) -> None:
+def _get(state: NodeState, queue: Queue, command: queue_commands.Get) -> None:
     channel = command.channel
     if not queue.backlog:
         channel.send(BasicGetEmpty())
@@ -175,22 +175,22 @@ def _get(state: NodeState, queue: Queue, command: commands.Get) -> None:
         _bring_about(state, queue, effects)
 
 
-def _consume(state: NodeState, queue: Queue, command: commands.Consume) -> None:
+def _consume(state: NodeState, queue: Queue, command: queue_commands.Consume) -> None:
     queue.type.add_consumer(queue, command.consumer, command.unsettled)
     queue.had_consumer = True
     _checkout(state, queue)
 
 
-def _cancel(state: NodeState, queue: Queue, command: commands.Cancel) -> None:
+def _cancel(state: NodeState, queue: Queue, command: queue_commands.Cancel) -> None:
     _bring_about(state, queue, queue.type.cancel(queue, command.consumer, state.now_us))
 
 
-def _credit(state: NodeState, queue: Queue, command: commands.Credit) -> None:
+def _credit(state: NodeState, queue: Queue, command: queue_commands.Credit) -> None:
     if queue.consumers.unpark(command.channel):
         _checkout(state, queue)
 
 
-def _purge(state: NodeState, queue: Queue, command: commands.Purge) -> None:
+def _purge(state: NodeState, queue: Queue, command: queue_commands.Purge) -> None:
     purged = queue.clear()
     state.tell_leaving(PURGED, queue, purged)
     for entry in purged:
@@ -200,39 +200,39 @@ def _purge(state: NodeState, queue: Queue, command: commands.Purge) -> None:
     _checkout(state, queue)
 
 
-def _configure(state: NodeState, queue: Queue, command: commands.Configure) -> None:
+def _configure(state: NodeState, queue: Queue, command: queue_commands.Configure) -> None:
     effects = queue.type.configure(queue, command.settings, state.now_us)
     renew_lease(state, queue)
     _bring_about(state, queue, effects)
 
 
-def _crash(state: NodeState, queue: Queue, command: commands.Crash) -> None:
+def _crash(state: NodeState, queue: Queue, command: queue_commands.Crash) -> None:
     restart_queue(state, queue)
 
 
-def _let_time_pass(state: NodeState, queue: Queue, command: commands.TimePasses) -> None:
+def _let_time_pass(state: NodeState, queue: Queue, command: queue_commands.TimePasses) -> None:
     _checkout(state, queue)
 
 
-def _expire(state: NodeState, queue: Queue, command: commands.Expire) -> None:
+def _expire(state: NodeState, queue: Queue, command: queue_commands.Expire) -> None:
     if not queue.consumers:
         delete_queue(state, queue, INTERNAL)
 
 
 CARRY_OUT: dict[type[Command], Callable[[NodeState, Queue, Any], None]] = {
-    commands.Publish: _publish,
-    commands.Settle: _settle,
-    commands.SettleAtOnce: _settle_at_once,
-    commands.Return: _return,
-    commands.Get: _get,
-    commands.Consume: _consume,
-    commands.Cancel: _cancel,
-    commands.Credit: _credit,
-    commands.Purge: _purge,
-    commands.Configure: _configure,
-    commands.Crash: _crash,
-    commands.TimePasses: _let_time_pass,
-    commands.Expire: _expire,
+    queue_commands.Publish: _publish,
+    queue_commands.Settle: _settle,
+    queue_commands.SettleAtOnce: _settle_at_once,
+    queue_commands.Return: _return,
+    queue_commands.Get: _get,
+    queue_commands.Consume: _consume,
+    queue_commands.Cancel: _cancel,
+    queue_commands.Credit: _credit,
+    queue_commands.Purge: _purge,
+    queue_commands.Configure: _configure,
+    queue_commands.Crash: _crash,
+    queue_commands.TimePasses: _let_time_pass,
+    queue_commands.Expire: _expire,
 }
 
 
@@ -262,11 +262,11 @@ def _wake(state: NodeState, queue: Queue, effect: WakeAt) -> None:
 def _look_at_time(state: NodeState, queue: Queue) -> None:
     queue.wake_timer = None
     queue.backlog.unseen_head = None
-    state.line.append(commands.TimePasses(queue))
+    state.line.append(queue_commands.TimePasses(queue))
 
 
 def _send_settlement(state: NodeState, queue: Queue, effect: SettledAtOnce) -> None:
-    state.line.append(commands.SettleAtOnce(queue, effect.consumer))
+    state.line.append(queue_commands.SettleAtOnce(queue, effect.consumer))
 
 
 def _delete(state: NodeState, queue: Queue, effect: Unused) -> None:

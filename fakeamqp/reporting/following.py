@@ -12,8 +12,8 @@ from typing import Any
 
 from fakeamqp.node.state import watching
 from fakeamqp.reporting.journeys import Hold, Journey, Journeys, Label, Place, Stay, first_label
-from fakeamqp.simulation import fates
-from fakeamqp.simulation.events import BROKER, EFFECT, FAULT, RECEIVED, SENT, TASK, Event
+from fakeamqp.simulation.record import outcomes
+from fakeamqp.simulation.record.events import BROKER, EFFECT, FAULT, RECEIVED, SENT, TASK, Event
 from fakeamqp.spec import methods
 
 DOWN = ("the broker is stopped", "the broker has crashed")
@@ -29,13 +29,13 @@ ENDS = {
     watching.PURGED: "purged",
     watching.DELETED: "gone with its queue",
     watching.FORGOTTEN: "forgotten by its stream",
-    fates.LOST: "lost when the broker went down",
+    outcomes.LOST: "lost when the broker went down",
 }
-"""Fates with which a stay in a queue is over."""
-ARRIVES = (watching.ROUTED, watching.DEAD_LETTERED, fates.BACK)
-"""Fates with which a stay begins."""
+"""Outcomes with which a stay in a queue is over."""
+ARRIVES = (watching.ROUTED, watching.DEAD_LETTERED, outcomes.BACK)
+"""Outcomes with which a stay begins."""
 BY_CLIENT = (watching.ACKED, watching.REQUEUED, watching.REJECTED)
-"""Fates that a method of a client brings about at once."""
+"""Outcomes that a method of a client brings about at once."""
 
 
 @dataclass
@@ -210,21 +210,21 @@ class Follower:
 
     def _befalls(self, event: Event) -> None:
         details = event.details or {}
-        fate, vhost = details["fate"], details["vhost"]
+        outcome, vhost = details["outcome"], details["vhost"]
         for name in event.queues:
             self.queues.setdefault(Place(vhost, name))
-        if fate == watching.ROUTED:
+        if outcome == watching.ROUTED:
             self._routed(event, details)
-        elif fate == watching.DEAD_LETTERED:
+        elif outcome == watching.DEAD_LETTERED:
             self._dead_lettered(details, Place(vhost, details["queue"]))
-        elif fate == fates.BACK:
+        elif outcome == outcomes.BACK:
             self._returns_from_disk(details, Place(vhost, details["queue"]))
-        elif fate == watching.REFUSED:
+        elif outcome == watching.REFUSED:
             self._refused(Place(vhost, details["queue"]))
-        elif fate == watching.UNDELIVERABLE:
+        elif outcome == watching.UNDELIVERABLE:
             self.places[self._index] = Place(vhost, details["queue"])
-        elif details["queue"] is not None and fate != fates.KEPT:
-            self._moves(event, fate, details, Place(vhost, details["queue"]))
+        elif details["queue"] is not None and outcome != outcomes.KEPT:
+            self._moves(event, outcome, details, Place(vhost, details["queue"]))
 
     def _routed(self, event: Event, details: Any) -> None:
         label = _label(details)
@@ -252,7 +252,7 @@ class Follower:
         self._concern(self._index, journey)
 
     def _enter(self, journey: Journey, queue: Place, details: Any, source: Stay | None = None) -> Stay:
-        since = self._index if details["fate"] in ARRIVES else 0  # what was there before the trace begins
+        since = self._index if details["outcome"] in ARRIVES else 0  # what was there before the trace begins
         stay = Stay(queue, since, details["properties"], queue in self._streams, source)
         self.journeys.enter(journey, stay)
         return stay
@@ -276,22 +276,22 @@ class Follower:
             return self.journeys.begin(label, None, 0), None
         return max(left, key=lambda pair: pair[1].until or 0)
 
-    def _moves(self, event: Event, fate: str, details: Any, queue: Place) -> None:
+    def _moves(self, event: Event, outcome: str, details: Any, queue: Place) -> None:
         self.places[self._index] = queue
-        journey, stay = self._found(event, fate, details, queue)
+        journey, stay = self._found(event, outcome, details, queue)
         self._concern(self._index, journey)
-        if fate in BY_CLIENT and self._cause is not None:
+        if outcome in BY_CLIENT and self._cause is not None:
             self._concern(self._cause, journey)
-        if fate == watching.DELIVERED:
+        if outcome == watching.DELIVERED:
             hold = Hold(event.connection, self._index)
             stay.holds.append(hold)
             self._channel(event).deliveries[details["delivery_tag"]] = (journey, stay, hold)
-        elif fate == watching.REQUEUED:
+        elif outcome == watching.REQUEUED:
             stay.bring_back(self._index, "given back")
-        elif fate == watching.ACKED:
+        elif outcome == watching.ACKED:
             self._acked(event, details, stay)
-        elif fate in ENDS:
-            stay.end(self._index, ENDS[fate])
+        elif outcome in ENDS:
+            stay.end(self._index, ENDS[outcome])
 
     def _acked(self, event: Event, details: Any, stay: Stay) -> None:
         if not stay.is_in_stream:
@@ -300,15 +300,15 @@ class Follower:
             hold = self._channel(event).deliveries[details["delivery_tag"]][2]
             hold.until, hold.outcome = self._index, "acknowledged"
 
-    def _found(self, event: Event, fate: str, details: Any, queue: Place) -> tuple[Journey, Stay]:
+    def _found(self, event: Event, outcome: str, details: Any, queue: Place) -> tuple[Journey, Stay]:
         """The message that something befalls, and its stay in the queue."""
-        if fate == watching.ACKED:
+        if outcome == watching.ACKED:
             delivered = self._channel(event).deliveries.get(details["delivery_tag"])
             if delivered is not None:
                 return delivered[:2]
         label = _first_label(details)
         alike = self.journeys.alike_inside(queue, label, details["properties"])
-        was_held = fate in BY_CLIENT or fate == watching.DELIVERY_LIMIT
+        was_held = outcome in BY_CLIENT or outcome == watching.DELIVERY_LIMIT
         was_delivered = details.get("redelivered", False)
         if alike:
             return min(alike, key=lambda pair: (pair[1].is_held != was_held, bool(pair[1].holds) != was_delivered))

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from fakeamqp.reporting.columns import Columns, tracks
 from fakeamqp.reporting.journeys import Hold, Journey, Place, Stay
 from fakeamqp.reporting.run import Run
-from fakeamqp.simulation.events import EFFECT, Event
+from fakeamqp.simulation.record.events import EFFECT, Event
 
 Key: TypeAlias = "tuple[str, str | int | Place]"
 """What a lane is for: ("task", name), ("connection", number), ("exchange", place), ("queue", place)."""

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from fakeamqp.node.state import watching
 from fakeamqp.reporting.following import DOWN, TASK_BEGINS, UP
-from fakeamqp.simulation import events, fates
-from fakeamqp.simulation.events import BROKER, CHOICE, EFFECT, RECEIVED, SENT, TASK, TIME, UNHEARD, Event
+from fakeamqp.simulation.record import events, outcomes
+from fakeamqp.simulation.record.events import BROKER, CHOICE, EFFECT, RECEIVED, SENT, TASK, TIME, UNHEARD, Event
 from fakeamqp.spec import methods
 
 
@@ -41,7 +41,7 @@ CRASH = Symbol("death", "bad", "broker crashes or stops")
 RESTART = Symbol("start", "good", "broker starts again")
 OPERATOR = Symbol("operator", "plain", "operator")
 GONE = Symbol("refused", "bad", "message expires, is dropped or lost")
-FATE = Symbol("fate", "warning", "message set aside, or back from the disk")
+SET_ASIDE = Symbol("outcome", "warning", "message set aside, or back from the disk")
 OTHER = Symbol("other", "quiet", "another method")
 
 QUIET = (methods.Heartbeat, methods.EndOfStream, methods.ConnectionStart, methods.ConnectionTune, methods.ChannelOpen)
@@ -49,7 +49,7 @@ QUIET = (methods.Heartbeat, methods.EndOfStream, methods.ConnectionStart, method
 
 ACCOMPANYING = (
     watching.ROUTED, watching.RETURNED, watching.REPLIED, watching.DELIVERED, watching.ACKED, watching.REQUEUED,
-    watching.REJECTED, watching.DEAD_LETTERED, fates.KEPT,
+    watching.REJECTED, watching.DEAD_LETTERED, outcomes.KEPT,
 )  # fmt: skip
 """Effects that need no mark of their own: a method has one, or bars and lines show it."""
 
@@ -81,7 +81,7 @@ _SETUP = ("exchange.", "queue.", "basic.qos", "confirm.", "tx.")
 def is_drawn(event: Event) -> bool:
     """Whether an event has a mark: no handshakes, no answers that say nothing new, no time and no chance."""
     if event.method is None:
-        return event.kind not in (TIME, CHOICE) and event.fate not in ACCOMPANYING
+        return event.kind not in (TIME, CHOICE) and event.outcome not in ACCOMPANYING
     if isinstance(event.method, QUIET):
         return False
     return not event.method.NAME.endswith("-ok") or isinstance(event.method, methods.BasicGetOk)
@@ -114,7 +114,7 @@ def _symbol_without_method(event: Event) -> Symbol:
             return TASK_STARTS
         return TASK_ENDS if event.text.endswith("is through") else TASK_DIES
     if event.kind == EFFECT:
-        return FATE if event.fate in (watching.DELAYED, fates.BACK) else GONE
+        return SET_ASIDE if event.outcome in (watching.DELAYED, outcomes.BACK) else GONE
     return FAULTY
 
 
@@ -123,9 +123,9 @@ def stands_with(event: Event, before: Event | None) -> bool:
     return (
         before is not None
         and event.kind == EFFECT == before.kind
-        and (event.fate, event.at_us)
+        and (event.outcome, event.at_us)
         == (
-            before.fate,
+            before.outcome,
             before.at_us,
         )
     )

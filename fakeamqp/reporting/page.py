@@ -11,7 +11,7 @@ from fakeamqp.reporting.columns import clock, duration
 from fakeamqp.reporting.run import MOST_EVENTS, Run
 from fakeamqp.reporting.timeline import draw
 from fakeamqp.reporting.topology import topologies
-from fakeamqp.simulation.world import World
+from fakeamqp.simulation.world.world import World
 from fakeamqp.spec.errors import Misuse
 
 

@@ -8,10 +8,10 @@ from fakeamqp.reporting.following import Follower
 from fakeamqp.reporting.journeys import Journey, Journeys, Place
 from fakeamqp.reporting.marks import is_drawn
 from fakeamqp.reporting.words import tell, who
-from fakeamqp.simulation.events import Event
-from fakeamqp.simulation.listings import Listings
-from fakeamqp.simulation.snapshots import VirtualHostSnapshot
-from fakeamqp.simulation.world import World
+from fakeamqp.simulation.management.listings import Listings
+from fakeamqp.simulation.record.events import Event
+from fakeamqp.simulation.record.snapshots import VirtualHostSnapshot
+from fakeamqp.simulation.world.world import World
 
 MOST_EVENTS = 2000
 """How many of the last events are shown."""

@@ -12,7 +12,7 @@ from fakeamqp.reporting.lanes import Lane, Lanes
 from fakeamqp.reporting.marks import CONFIRM, DELIVERY, PUBLISH, REDELIVERY, Symbol, stands_with, symbol_of
 from fakeamqp.reporting.run import Run
 from fakeamqp.reporting.words import numbered, shown_body
-from fakeamqp.simulation import events as kinds
+from fakeamqp.simulation.record import events as kinds
 
 COLOURS = 6
 NUMBER_WIDTH = 20.0
@@ -173,10 +173,10 @@ def _draw_bar(
     if end <= x or (when[1] is not None and when[1] < run.first):
         return
     waits = "waits in" if state == "ready" else "is with a consumer, and still in"
-    fate = f"; then {stay.outcome}" if stay.outcome and when[1] == stay.until else ""
+    outcome = f"; then {stay.outcome}" if stay.outcome and when[1] == stay.until else ""
     height = max(lane.pitch - 2, 2.0)
     number = str(journey.number) if end - x >= NUMBER_WIDTH and height >= 12 else ""
-    words = f"{numbered([journey]).capitalize()} {shown_body(journey.body)} {waits} {stay.queue.name}{fate}"
+    words = f"{numbered([journey]).capitalize()} {shown_body(journey.body)} {waits} {stay.queue.name}{outcome}"
     y = picture.lanes.bar(lane, stay) - height / 2
     picture.bars.append(Bar(x, y, end - x, height, state, journey.number, _colour(journey), number, words))
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from fakeamqp.reporting.journeys import Place
 from fakeamqp.reporting.run import Run
-from fakeamqp.simulation.snapshots import BindingSnapshot, ConsumerSnapshot, QueueSnapshot, VirtualHostSnapshot
+from fakeamqp.simulation.record.snapshots import BindingSnapshot, ConsumerSnapshot, QueueSnapshot, VirtualHostSnapshot
 from fakeamqp.spec.methods import BasicConsume, BasicConsumeOk
 
 BoxKey: TypeAlias = "tuple[str, str]"

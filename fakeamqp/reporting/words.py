@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fakeamqp.reporting.journeys import Journey, Place
-from fakeamqp.simulation.events import CHOICE, CLOSED, EFFECT, FAULT, RECEIVED, SENT, TASK, UNHEARD, Event
+from fakeamqp.simulation.record.events import CHOICE, CLOSED, EFFECT, FAULT, RECEIVED, SENT, TASK, UNHEARD, Event
 from fakeamqp.spec import methods
 
 SHOWN_BODY = 60

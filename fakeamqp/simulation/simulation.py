@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
-from fakeamqp.simulation import forking
-from fakeamqp.simulation.asking import Questions
-from fakeamqp.simulation.chance import Chooser
-from fakeamqp.simulation.custom_exchanges import RoutingFunction
-from fakeamqp.simulation.fault_commands import FaultCommands
-from fakeamqp.simulation.fault_effects import Parts
-from fakeamqp.simulation.life import Life
-from fakeamqp.simulation.listings import Listings
-from fakeamqp.simulation.network import Network
-from fakeamqp.simulation.operating import Definitions, Operator
+from fakeamqp.simulation.faults.fault_commands import FaultCommands
+from fakeamqp.simulation.faults.fault_effects import Parts
+from fakeamqp.simulation.management.listings import Listings
+from fakeamqp.simulation.management.operating import Definitions, Operator
+from fakeamqp.simulation.management.questions import Questions
 from fakeamqp.simulation.task_commands import TaskCommands
-from fakeamqp.simulation.waiting import Waiting
-from fakeamqp.simulation.world import World
+from fakeamqp.simulation.tasks.waiting import Waiting
+from fakeamqp.simulation.world import forking
+from fakeamqp.simulation.world.chance import Chooser
+from fakeamqp.simulation.world.custom_exchanges import RoutingFunction
+from fakeamqp.simulation.world.life import Life
+from fakeamqp.simulation.world.network import Network
+from fakeamqp.simulation.world.world import World
 
 
 class Simulation:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fakeamqp.simulation.events import THE_TEST
-from fakeamqp.simulation.network import Network, Stream
-from fakeamqp.simulation.program_code import Program
-from fakeamqp.simulation.waiting import Waiting
+from fakeamqp.simulation.record.events import THE_TEST
+from fakeamqp.simulation.tasks.program_code import Program
+from fakeamqp.simulation.tasks.waiting import Waiting
+from fakeamqp.simulation.world.network import Network, Stream
 from fakeamqp.spec.errors import Misuse
 
 if TYPE_CHECKING:
-    from fakeamqp.simulation.scheduler import Scheduler, StepFaults
-    from fakeamqp.simulation.tasks import Task
+    from fakeamqp.simulation.tasks.scheduler import Scheduler, StepFaults
+    from fakeamqp.simulation.tasks.tasks import Task
 
 
 class TaskCommands:
@@ -53,7 +53,7 @@ class TaskCommands:
         scheduler = self.needed_scheduler()
         program = Program(function, args, kwargs)
         if self._is_active:
-            from fakeamqp.simulation.adoption import adopt  # here, as it imports much of Python's library
+            from fakeamqp.simulation.replacements.adoption import adopt  # here, as it imports much of Python's library
 
             program = adopt(program)
         return scheduler.spawn(program, name, restart)
@@ -106,7 +106,7 @@ class TaskCommands:
         """The scheduler, made where there is none yet. Raises Misuse without greenlets, and in another thread."""
         if self.scheduler is None:
             try:
-                from fakeamqp.simulation.scheduler import Scheduler
+                from fakeamqp.simulation.tasks.scheduler import Scheduler
             except ImportError:
                 raise Misuse("tasks need greenlets: pip install 'fakeamqp[simulation]'") from None
             self.scheduler = Scheduler(
@@ -135,6 +135,6 @@ class TaskCommands:
 
     @staticmethod
     def _replacements() -> Any:
-        from fakeamqp.simulation import replacing  # here, as it imports much of Python's library
+        from fakeamqp.simulation.replacements import replacing  # here, as it imports much of Python's library
 
         return replacing

@@ -15,11 +15,11 @@ from typing import Any
 from fakeamqp.broker import Broker
 from fakeamqp.node.state.watching import ACKED, DEAD_LETTERED, DELIVERED, ROUTED
 from fakeamqp.simulation.clock import to_us
-from fakeamqp.simulation.report import describe_queues
-from fakeamqp.simulation.selection import Selection, as_body
-from fakeamqp.simulation.snapshots import QueueSnapshot
-from fakeamqp.simulation.trace import EFFECT, SENT, Event
-from fakeamqp.simulation.waiting import Deadlock
+from fakeamqp.simulation.management.report import describe_queues
+from fakeamqp.simulation.record.selection import Selection, as_body
+from fakeamqp.simulation.record.snapshots import QueueSnapshot
+from fakeamqp.simulation.record.trace import EFFECT, SENT, Event
+from fakeamqp.simulation.tasks.waiting import Deadlock
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.testing.candidates import MOST_SHOWN, Wish, equal, going_to, having_headers, nearest, told, wished
 
@@ -68,7 +68,7 @@ def assert_routed(
     __tracebackhide__ = True
     wishes = _wishes(exchange=exchange, routing_key=routing_key, body=body, headers=headers, message_id=message_id)
     wishes.append(going_to(to))
-    events = _events(broker, kind=EFFECT, fate=ROUTED)
+    events = _events(broker, kind=EFFECT, outcome=ROUTED)
     return _assert(broker, "routed", events, wishes, times, explains=True)
 
 
@@ -98,7 +98,7 @@ def assert_delivered(
         redelivered=redelivered,
         task=task,
     )
-    return _assert(broker, "delivered", _events(broker, kind=EFFECT, fate=DELIVERED), wishes, times)
+    return _assert(broker, "delivered", _events(broker, kind=EFFECT, outcome=DELIVERED), wishes, times)
 
 
 def assert_acked(
@@ -120,7 +120,7 @@ def assert_acked(
     wishes = _wishes(
         queue=queue, exchange=exchange, routing_key=routing_key, body=body, message_id=message_id, task=task
     )
-    return _assert(broker, "acked", _events(broker, kind=EFFECT, fate=ACKED), wishes, times)
+    return _assert(broker, "acked", _events(broker, kind=EFFECT, outcome=ACKED), wishes, times)
 
 
 def assert_dead_lettered(
@@ -148,7 +148,7 @@ def assert_dead_lettered(
     )
     if to is not None:
         wishes.append(going_to(to))
-    return _assert(broker, "dead-lettered", _events(broker, kind=EFFECT, fate=DEAD_LETTERED), wishes, times)
+    return _assert(broker, "dead-lettered", _events(broker, kind=EFFECT, outcome=DEAD_LETTERED), wishes, times)
 
 
 def assert_nothing_left(broker: Broker, *, vhost: str | None = None, but: tuple[str, ...] = ()) -> None:

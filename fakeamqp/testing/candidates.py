@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fakeamqp.simulation.events import Event
-from fakeamqp.simulation.fates import shown_queues
+from fakeamqp.simulation.record.events import Event
+from fakeamqp.simulation.record.outcomes import shown_queues
 from fakeamqp.spec.records import Record
 
 MOST_SHOWN = 5

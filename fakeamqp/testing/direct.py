@@ -10,7 +10,7 @@ channel.call(BasicGet("orders", no_ack=True)).body  # b'one'
 from __future__ import annotations
 
 from fakeamqp.broker import Broker
-from fakeamqp.simulation.network import Stream
+from fakeamqp.simulation.world.network import Stream
 from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.methods import (
     ChannelOpen,

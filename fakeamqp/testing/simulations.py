@@ -29,10 +29,10 @@ from fakeamqp.broker import Broker
 from fakeamqp.exploration.quiet import quiet
 from fakeamqp.exploration.runs import SYNC_INTERVAL_SECONDS
 from fakeamqp.exploration.story import tell_events
-from fakeamqp.simulation.chance import UNIMPORTANT, SeededChooser
-from fakeamqp.simulation.faults import Fault, Faults
-from fakeamqp.simulation.injection import WHICH, Injector
-from fakeamqp.simulation.tasks import SCHEDULE
+from fakeamqp.simulation.faults.faults import Fault, Faults
+from fakeamqp.simulation.faults.injection import WHICH, Injector
+from fakeamqp.simulation.tasks.tasks import SCHEDULE
+from fakeamqp.simulation.world.chance import UNIMPORTANT, SeededChooser
 from fakeamqp.spec.errors import Misuse
 
 SWITCH_ONE_IN = (10, 3, 1)
@@ -82,7 +82,7 @@ class Simulation:
         )
         """The broker that pika is redirected to inside the `with` statement."""
         self._faults = faults
-        self._injector = Injector(self.broker.simulation, faults)
+        self._injector = Injector(self.broker.faults, faults)
 
     def __repr__(self) -> str:
         return f"simulation of {self._faults}"

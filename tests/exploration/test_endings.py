@@ -211,7 +211,7 @@ def test_a_scenario_that_spawns_nothing() -> None:
 
 def test_an_invariant_that_reads_the_trace_is_told_how_to_have_one() -> None:
     def nothing_is_purged(broker: Broker) -> None:
-        assert not broker.trace.filter(kind="effect", fate="purged")
+        assert not broker.trace.filter(kind="effect", outcome="purged")
 
     def purge() -> None:
         with pika.BlockingConnection() as connection:

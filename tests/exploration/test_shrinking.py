@@ -11,7 +11,7 @@ import fakeamqp
 from fakeamqp import Broker, Counterexample, Faults, explore
 from fakeamqp.exploration.moments import AtMoments, Moment, Reader
 from fakeamqp.exploration.searches import RandomWalk
-from fakeamqp.simulation.chance import RecordingChooser, ReplayingChooser
+from fakeamqp.simulation.world.chance import RecordingChooser, ReplayingChooser
 from tests.exploration.scenarios import PERSISTENT
 
 PAYMENTS = ("payment 1", "payment 2")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import fakeamqp
-from fakeamqp.simulation.network import Stream
+from fakeamqp.simulation.world.network import Stream
 from fakeamqp.spec.errors import REPLY_NAMES
 from fakeamqp.spec.methods import (
     BasicAck,

@@ -7,7 +7,7 @@ from pika import BasicProperties
 from pika.adapters.blocking_connection import BlockingChannel
 
 import fakeamqp
-from fakeamqp.simulation.reasons import topic_difference
+from fakeamqp.simulation.management.reasons import topic_difference
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from fakeamqp import Broker, Deadlock, Fault, Faults, Misuse
 from fakeamqp.exploration.runs import Case, run_once
 from fakeamqp.exploration.searches import RandomWalk
 from fakeamqp.exploration.story import steps_of
-from fakeamqp.simulation.faults import TAKES
+from fakeamqp.simulation.faults.faults import TAKES
 
 NO_HEARTBEAT = pika.ConnectionParameters(heartbeat=0)
 PERSISTENT = pika.BasicProperties(delivery_mode=2)

@@ -7,7 +7,7 @@ import pytest
 
 import fakeamqp.broker
 import fakeamqp.demo.orders
-from fakeamqp.simulation.program_code import is_of_program
+from fakeamqp.simulation.tasks.program_code import is_of_program
 
 
 @pytest.mark.parametrize(

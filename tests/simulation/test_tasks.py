@@ -505,8 +505,8 @@ def test_tasks_live_in_one_thread(broker: Broker, in_thread: InThread) -> None:
 
 def test_without_greenlets(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "greenlet", None)
-    monkeypatch.delitem(sys.modules, "fakeamqp.simulation.processes", raising=False)
-    monkeypatch.delitem(sys.modules, "fakeamqp.simulation.scheduler", raising=False)
+    monkeypatch.delitem(sys.modules, "fakeamqp.simulation.tasks.processes", raising=False)
+    monkeypatch.delitem(sys.modules, "fakeamqp.simulation.tasks.scheduler", raising=False)
     with pytest.raises(Misuse, match=r"pip install 'fakeamqp\[simulation\]'"):
         broker.spawn(produce)
 

@@ -13,9 +13,9 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 import fakeamqp
-from fakeamqp.simulation import fates
-from fakeamqp.simulation.report import report
-from fakeamqp.simulation.trace import EFFECT, KINDS, SENT, TIME
+from fakeamqp.simulation.management.report import report
+from fakeamqp.simulation.record import outcomes
+from fakeamqp.simulation.record.trace import EFFECT, KINDS, SENT, TIME
 from fakeamqp.spec.methods import BasicPublish
 from fakeamqp.spec.properties import BasicProperties
 from fakeamqp.testing.direct import connect as direct_connect
@@ -29,16 +29,16 @@ def test_what_becomes_of_a_message_stands_behind_what_brought_it_about(
     broker.trace.clear()
     channel.basic_publish("", "orders", b"one")
     channel.basic_get("orders", auto_ack=True)
-    told = [event.fate or (event.method and event.method.NAME) for event in broker.trace]
+    told = [event.outcome or (event.method and event.method.NAME) for event in broker.trace]
     assert told == ["basic.publish", "routed", "basic.get", "delivered", "basic.get-ok"]
-    routed = broker.trace.filter(fate="routed")[0]
+    routed = broker.trace.filter(outcome="routed")[0]
     assert (routed.connection, routed.channel, routed.queues) == (1, 1, ("orders",))
     assert (routed.exchange, routed.routing_key, routed.body) == ("", "orders", b"one")
     assert str(routed).endswith("b'one' to the default exchange with key 'orders' is routed to 'orders'")
 
 
-def test_every_fate_has_words() -> None:
-    assert set(fates._TEXTS) == set(fates.FATES)
+def test_every_outcome_has_words() -> None:
+    assert set(outcomes._TEXTS) == set(outcomes.OUTCOMES)
 
 
 class TestTime:
@@ -71,7 +71,7 @@ class TestCrashes:
         channel.basic_publish("", "orders", b"lost too")
         broker.trace.clear()
         broker.crash()
-        told = [(event.fate, event.queues, event.body) for event in broker.trace.filter(kind=EFFECT)]
+        told = [(event.outcome, event.queues, event.body) for event in broker.trace.filter(kind=EFFECT)]
         assert sorted(told) == [
             ("kept", ("safe",), b"kept"),
             ("lost", ("orders",), b"lost too"),
@@ -84,8 +84,10 @@ class TestCrashes:
         channel.basic_publish("", "safe", b"lost")
         broker.trace.clear()
         broker.stop()
-        assert [event.body for event in broker.trace.filter(fate="lost")] == [b"lost"]
-        assert [event.details and event.details["bodies"] for event in broker.trace.filter(fate="kept")] == [[b"kept"]]
+        assert [event.body for event in broker.trace.filter(outcome="lost")] == [b"lost"]
+        assert [event.details and event.details["bodies"] for event in broker.trace.filter(outcome="kept")] == [
+            [b"kept"]
+        ]
 
     def test_what_comes_back_though_it_was_settled_is_told(self) -> None:
         with fakeamqp.Broker(sync_interval=1) as broker:
@@ -95,8 +97,8 @@ class TestCrashes:
             broker.advance(2)
             channel.basic_get("safe", auto_ack=True)
             broker.crash(lose="everything")
-            (back,) = broker.trace.filter(fate=("back", "lost"))
-        assert (back.fate, back.body) == ("back", b"one")
+            (back,) = broker.trace.filter(outcome=("back", "lost"))
+        assert (back.outcome, back.body) == ("back", b"one")
 
 
 class TestLimits:
@@ -135,7 +137,7 @@ class TestSelections:
         trace = broker.trace
         chosen = trace.filter(kind=SENT, method="basic.publish", exchange="amq.direct", routing_key="key", body="one")
         assert [event.body for event in chosen] == [b"one"]
-        assert {event.fate for event in trace.filter(queue="orders", kind=EFFECT)} == {"routed", "delivered"}
+        assert {event.outcome for event in trace.filter(queue="orders", kind=EFFECT)} == {"routed", "delivered"}
         assert [event.method and event.method.NAME for event in trace.filter(queue="orders", since=1, kind=SENT)] == [
             "basic.get"
         ]
@@ -171,7 +173,7 @@ class TestSelections:
         [
             ({"kind": "send"}, "no event has kind 'send'; there is 'sent'"),
             ({"method": "publish"}, "there is 'basic.publish'"),
-            ({"fate": ("routed", "acknowledged")}, "no event has fate 'acknowledged'"),
+            ({"outcome": ("routed", "acknowledged")}, "no event has outcome 'acknowledged'"),
         ],
     )
     def test_words_that_no_event_has_are_refused(

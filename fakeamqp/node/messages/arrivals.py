@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.commands import Publish
 from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.queue_commands import Publish
 from fakeamqp.node.state.receipts import Receipt
 from fakeamqp.node.state.watching import REFUSED, ROUTED
 

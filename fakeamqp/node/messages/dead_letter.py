@@ -13,8 +13,8 @@ from fakeamqp.node.kernel.message import Death, Entry, Message
 from fakeamqp.node.messages.reply_to import deliver_replies
 from fakeamqp.node.queues.effects import Discarded
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.commands import Crash, Publish, TimePasses
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.queue_commands import Crash, Publish, TimePasses
 from fakeamqp.node.state.watching import DEAD_LETTERED, REFUSED, UNDELIVERABLE
 from fakeamqp.node.words.dates import date_s
 from fakeamqp.node.words.profile import Profile

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.commands import Expire
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.queue_commands import Expire
 
 
 def renew_lease(state: NodeState, queue: Queue) -> None:

@@ -12,9 +12,9 @@ from fakeamqp.node.observers import event_exchange
 from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.queue import Queue, Unacked
 from fakeamqp.node.routing.exchanges import Exchange
-from fakeamqp.node.state.commands import Cancel, Return
 from fakeamqp.node.state.connection import Channel, Connection, Phase, channel_of
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.queue_commands import Cancel, Return
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.state.watching import DELETED
 from fakeamqp.node.words import erlang

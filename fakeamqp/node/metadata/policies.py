@@ -12,9 +12,9 @@ from fakeamqp.node.metadata.lease import renew_lease
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.queues.queue_arguments import ARGUMENT_RULES, CONSUMER_TIMEOUT, QueueArguments, parse_queue_arguments
 from fakeamqp.node.routing.exchanges import Exchange
-from fakeamqp.node.state.commands import Configure
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.policy_matching import EXCHANGE
+from fakeamqp.node.state.queue_commands import Configure
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.arguments import ALTERNATE_EXCHANGE
 from fakeamqp.node.words.facts import PolicyFact

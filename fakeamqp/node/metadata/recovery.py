@@ -14,8 +14,8 @@ from fakeamqp.node.metadata.survival import is_redelivered_after_restart
 from fakeamqp.node.queues.effects import Discarded
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.queues.types import make_queue
-from fakeamqp.node.state.commands import TimePasses
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.queue_commands import TimePasses
 from fakeamqp.node.state.watching import DELETED
 
 

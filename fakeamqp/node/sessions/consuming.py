@@ -12,9 +12,9 @@ from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.consumer_arguments import check_consumer_arguments, consumer_priority
 from fakeamqp.node.queues.declaring import assert_may_use
 from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.commands import Consume, Credit, Get
 from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.queue_commands import Consume, Credit, Get
 from fakeamqp.node.words.names import queue_named
 from fakeamqp.spec.errors import not_allowed, not_implemented
 from fakeamqp.spec.methods import (

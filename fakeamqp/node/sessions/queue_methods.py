@@ -18,9 +18,9 @@ from fakeamqp.node.queues.declaring import (
 )
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.queues.queue_arguments import QUEUE_TYPE, checked_dead_letter_exchange
-from fakeamqp.node.state.commands import Purge
 from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.queue_commands import Purge
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.facts import QueueFact
 from fakeamqp.node.words.names import queue_named, refuse_reserved, stripped

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fakeamqp.node.queues.queue import Unacked
-from fakeamqp.node.state.commands import Credit, Settle
 from fakeamqp.node.state.connection import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.queue_commands import Credit, Settle
 from fakeamqp.spec.errors import HardError, not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 

@@ -14,8 +14,8 @@ from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.plugin_exchanges import Choose
 from fakeamqp.node.routing.registry import ExchangeTypes, Matching
 from fakeamqp.node.state.access import Access
-from fakeamqp.node.state.commands import Command
 from fakeamqp.node.state.connection import Channel, Connection
+from fakeamqp.node.state.queue_commands import Command
 from fakeamqp.node.state.receipts import Awaiting, Commit
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.state.watching import ClosingWatch, Watch
@@ -76,11 +76,11 @@ class NodeState:
         if self.watch_closing is not None:
             self.watch_closing(self.now_us, connection.id, channel, reason)
 
-    def tell_leaving(self, fate: str, queue: Queue, entries: Iterable[Entry]) -> None:
+    def tell_leaving(self, outcome: str, queue: Queue, entries: Iterable[Entry]) -> None:
         """Entries leave their queue together."""
         if self.watch is not None:
             for entry in entries:
-                self.watch(self.now_us, fate, entry.message, (queue,))
+                self.watch(self.now_us, outcome, entry.message, (queue,))
 
     def retract_entry(self, queue: Queue, entry: Entry) -> None:
         """A message has left its queue, which knows already."""

@@ -58,7 +58,7 @@ class Watch(Protocol):
     def __call__(
         self,
         now_us: int,
-        fate: str,
+        outcome: str,
         message: Message,
         queues: tuple[Queue, ...],
         channel: Channel | None = None,

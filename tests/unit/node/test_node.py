@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakeamqp.node.kernel.journal import Journal
-from fakeamqp.node.state.commands import TimePasses
+from fakeamqp.node.state.queue_commands import TimePasses
 from fakeamqp.spec.methods import (
     BasicAck,
     BasicConsume,

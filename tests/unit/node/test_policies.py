@@ -11,8 +11,8 @@ from fakeamqp.node.metadata.policies import effective_settings, set_for
 from fakeamqp.node.metadata.policy_keys import POLICY_KEYS, policy_errors
 from fakeamqp.node.node import Node
 from fakeamqp.node.operator import commands
-from fakeamqp.node.state.commands import Publish
 from fakeamqp.node.state.policy_matching import Policies
+from fakeamqp.node.state.queue_commands import Publish
 from fakeamqp.node.words.facts import PolicyFact, UserFact, VirtualHostFact, VirtualHostLimitsFact
 from fakeamqp.node.words.profile import PROFILES, profile_of
 from fakeamqp.spec.errors import Misuse, UnsupportedFeature

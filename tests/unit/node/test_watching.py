@@ -80,13 +80,13 @@ class Watched:
     def _watch(
         self,
         now_us: int,
-        fate: str,
+        outcome: str,
         message: Message,
         queues: tuple[Queue, ...],
         channel: Channel | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        self.seen.append((fate, message.body, [queue.name for queue in queues]))
+        self.seen.append((outcome, message.body, [queue.name for queue in queues]))
         self.details.append(details)
 
     def send(self, *methods: Any, now_us: int = 0) -> None:

@@ -1,0 +1,1 @@
+"""What an operator does and asks, as with rabbitmqctl and the management interface."""

@@ -1,0 +1,1 @@
+"""What has happened, and how things stand: the trace and snapshots."""

@@ -1,0 +1,1 @@
+"""Programs that take turns, and what they wait for."""

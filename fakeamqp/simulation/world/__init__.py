@@ -1,0 +1,1 @@
+"""The world around one node: time, chance, the disk, the network."""
