@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fakeamqp.broker import Broker
 from fakeamqp.exploration import settings
@@ -18,7 +18,7 @@ from fakeamqp.exploration.parallel import outcomes
 from fakeamqp.exploration.quiet import last_lines_logged, quiet
 from fakeamqp.exploration.replaying import begin_exploration, how_to_replay
 from fakeamqp.exploration.runs import Case, Failure, Outcome, run_once
-from fakeamqp.exploration.searches import QUIET, Start, search_named
+from fakeamqp.exploration.searches import QUIET, Search, Start, search_named
 from fakeamqp.exploration.shrinking import shrunk, values_of
 from fakeamqp.exploration.story import mermaid, tell
 from fakeamqp.exploration.tokens import Token, token_of
@@ -111,35 +111,26 @@ def explore(
 ) -> Exploration:
     """Run a scenario under many interleavings, crashes and faults; raise Counterexample with the first that breaks it.
 
-    - scenario: called with a fresh `Broker` that pika is redirected to; it sets the stage and spawns tasks, which then
-      run until nothing can happen any more. It must make all it uses anew, so that runs do not know of one another
+    docs/exploring.md tells each argument at length. All but the scenario can be left out.
+
+    - scenario: called with a fresh `Broker` that pika is redirected to; it makes all it uses anew, and spawns tasks
     - invariant: called in the end with the broker, and with what the scenario returned unless that was None; it
       asserts, or returns False where something is wrong. What a task that is not restarted raises is wrong as well
     - always: the same, but asked at every step once the stage is set, so that the story ends where it went wrong
     - runs: at most so many; an exhaustive search may end earlier
-    - seed: of the search and of the brokers; 0 by default
+    - seed: of the search and of the brokers
     - faults: what may go wrong in a run, and how often; by default nothing but the order of events is varied
-    - search: "random" (after a quiet run, in which everything goes in order); "pct" (priorities, changed a few times,
-      which finds what takes an unlikely order); "exhaustive" (every run with up to `bound` choices other than the quiet
-      one); "crash points" (the same, of faults alone: with `faults=Faults(crash=1)` and `bound=3` a crash at every
-      step, with every loss and every length of outage; programs take turns as in the quiet run); "crash points +
-      schedules" (these, and one turn taken otherwise)
-    - executor: a concurrent.futures.Executor whose workers are processes, such as ProcessPoolExecutor() or Dask's
-      client.get_executor(); then scenario and invariant must be picklable. What is found does not depend on it
-    - check_determinism: make each run twice and compare; raises NotRepeatable with the first difference. If scenario
-      and invariant can be pickled, the quiet run is also made in interpreters with other values of PYTHONHASHSEED,
-      which shows where the order of a set decides
-    - horizon: virtual seconds after which a run ends and the invariant is asked, for programs that poll for ever. By
-      default a run ends when nothing can happen any more, or after `max_steps` where virtual time goes on and on
-    - max_steps: a run that goes on beyond while hardly any virtual time passes is a failure (Livelock)
+    - search: "random", "pct", "exhaustive", "crash points" or "crash points + schedules"; the latter three make every
+      run with up to `bound` choices other than in the quiet run, in which everything goes in order
+    - executor: of processes; then scenario and invariant must be picklable. What is found does not depend on it
+    - check_determinism: make each run twice and compare; raises NotRepeatable with the first difference
+    - horizon, max_steps: virtual seconds, or steps, after which a run ends; steps without time are a Livelock
     - time_limit: real seconds after which no run is begun any more
-    - may_hang: whether a program may wait for ever for what must be answered: a method's answer, a confirm. By default
-      that is a failure (Deadlock), once the invariant holds; waiting for deliveries never is one
+    - may_hang: whether a program may wait for ever for a method's answer or a confirm; else that is a Deadlock
     - shrink: whether to look for the simplest run that fails in the same way
     - progress: a progress bar on standard error; by default where that is a terminal
-    - broker_arguments: of `Broker`, such as version= and vhosts=. `sync_interval` is 0.1 by default, so that a crash
-      finds something that was not safe. Under pytest, what the marker `amqp`, the command line and the ini file say
-      holds where nothing is given here; that goes for `seed`, too
+    - broker_arguments: of `Broker`; `sync_interval` is 0.1 by default. Under pytest, what its marker, options and ini
+      file say holds where nothing is given here, for `seed` too
 
     Raises Misuse for arguments that make no sense.
     """
@@ -152,22 +143,38 @@ def explore(
     case = Case(scenario, invariant, seed, faults, max_steps, always, broker_arguments, horizon, may_hang)
     if token is not None:
         return _replayed(case, token)
+    plan = _Plan(search_named(search, seed, bound), runs, executor, check_determinism, time_limit, shrink)
+    return _searched(case, plan, progress)
+
+
+class _Plan(NamedTuple):
+    """How to search."""
+
+    search: Search
+    runs: int
+    executor: Executor | None
+    check_determinism: bool
+    time_limit: float | None
+    shrink: bool
+
+
+def _searched(case: Case, plan: _Plan, progress: bool | None) -> Exploration:
+    """Search; raise Counterexample with the first run that fails."""
     found = Exploration()
     began = time.perf_counter()
-    wanted = search_named(search, seed, bound)
-    if check_determinism:
+    if plan.check_determinism:
         assert_hashes_do_not_matter(case, QUIET)
     with (
-        _progress(progress, runs) as advance,
+        _progress(progress, plan.runs) as advance,
         quiet(patch_time=case.patches_time),
-        contextlib.closing(outcomes(case, wanted, runs, executor, check_determinism)) as made,
+        contextlib.closing(outcomes(case, plan.search, plan.runs, plan.executor, plan.check_determinism)) as made,
     ):
-        failing = _first_failure(made, found, advance, None if time_limit is None else began + time_limit)
-        if failing is not None and shrink:
+        failing = _first_failure(made, found, advance, None if plan.time_limit is None else began + plan.time_limit)
+        if failing is not None and plan.shrink:
             failing = shrunk(case, failing)
     if failing is not None:
         raise _counterexample(case, failing, found.runs)
-    found.is_complete = wanted.is_complete
+    found.is_complete = plan.search.is_complete
     found.seconds = time.perf_counter() - began
     return found
 
