@@ -92,6 +92,9 @@ def _checked_properties(
 ) -> tuple[BasicProperties, tuple[str, ...]]:
     """Refuse what RabbitMQ refuses; answers the properties as they are delivered, and further routing keys."""
     profile = state.profile
+    normalised = properties
+    if properties.reply_to == REPLY_TO:  # before all else (observed)
+        normalised = properties.replace(reply_to=address_for_replies(channel))
     if not profile.checks_message_before_user_id:
         _check_user_id(state, channel, properties)
     expiration = _checked_expiration(properties.expiration)
@@ -100,12 +103,9 @@ def _checked_properties(
         _check_user_id(state, channel, properties)
     if profile.delivery_mode_is_checked and properties.delivery_mode not in (None, 1, 2):
         raise precondition_failed(f"invalid message: {{delivery_mode_unknown,{properties.delivery_mode}}}")
-    normalised = properties
     if properties.headers and (BCC in properties.headers or profile.sorts_headers):
         names = sorted(properties.headers, key=erlang.binary) if profile.sorts_headers else list(properties.headers)
-        normalised = properties.replace(headers={name: properties.headers[name] for name in names if name != BCC})
-    if properties.reply_to == REPLY_TO:
-        normalised = normalised.replace(reply_to=address_for_replies(channel))
+        normalised = normalised.replace(headers={name: properties.headers[name] for name in names if name != BCC})
     if expiration is not None and profile.normalises_expiration:
         normalised = normalised.replace(expiration=str(expiration))
     return normalised, keys

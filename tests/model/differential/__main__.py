@@ -6,6 +6,7 @@ python -m tests.model.differential --rabbitmq=URL --rabbitmq-management=URL --pr
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import sys
 import time
@@ -22,6 +23,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.model.differential", description=__doc__.splitlines()[0])
     parser.add_argument("--rabbitmq", required=True, metavar="URL", help="AMQP URL of the real broker")
     parser.add_argument("--rabbitmq-management", required=True, metavar="URL", help="its management plugin's URL")
+    parser.add_argument("--rabbitmq-node", metavar="COMMAND", help="takes ctl stop_app; without it nothing restarts")
     parser.add_argument("--programs", type=int, default=2000, help="how many programs (default: 2000)")
     parser.add_argument("--steps", type=int, default=50, help="steps of each program (default: 50)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first program; each has the next (default: 1)")
@@ -32,8 +34,9 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Run, print each disagreement made small, and say how many programs agreed; 1 if any did not."""
     options = arguments()
-    target = RealTarget(options.rabbitmq, options.rabbitmq_management, None)
-    disagreements = agreed = steps = 0
+    target = RealTarget(options.rabbitmq, options.rabbitmq_management, options.rabbitmq_node)
+    disagreements = agreed = steps = freedoms = 0
+    ended: collections.Counter[str] = collections.Counter()
     began = time.monotonic()
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     with contextlib.closing(Runner(target)) as runner, Progress(*columns, TimeRemainingColumn()) as progress:
@@ -42,9 +45,12 @@ def main() -> int:
             comparison = runner.run(runner.generate(seed, options.steps))
             found = comparison.disagreement
             steps += comparison.steps
-            if found is None:
+            freedoms += comparison.freedoms
+            if comparison.ending:
+                ended[comparison.ending] += 1
+            elif found is None:
                 agreed += 1
-            else:
+            if found is not None:
                 disagreements += 1
                 progress.console.print(f"seed {seed}: a disagreement, being made small", markup=False)
                 small = shrunk(found, runner.run_shrinking)
@@ -55,8 +61,10 @@ def main() -> int:
     seconds = time.monotonic() - began
     print(
         f"RabbitMQ {target.version}: {agreed} programs of {options.steps} steps agreed, {disagreements} did not "
-        f"(seeds from {options.seed}; {steps} steps compared; {seconds:.0f} s)"
+        f"(seeds from {options.seed}; {steps} steps compared, {freedoms} where RabbitMQ was free; {seconds:.0f} s)"
     )
+    for why, times in ended.items():
+        print(f"not compared to the end, {times} times: {why}")
     return 1 if disagreements else 0
 
 

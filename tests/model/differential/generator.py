@@ -7,35 +7,62 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from fakeamqp import UnsupportedFeature
 from fakeamqp.spec import methods
 from fakeamqp.spec.methods import Method
+from fakeamqp.spec.properties import BasicProperties
 from tests.model.differential.arguments import (
     BINDING_ARGUMENTS,
     CONSUMER_ARGUMENTS,
     EXCHANGE_ARGUMENTS,
+    FULL_ARGUMENTS,
+    HOP_ARGUMENTS,
     OPERATOR_POLICIES,
     POLICIES,
     QUEUE_ARGUMENTS,
+    REPLY_TO,
     drawn,
     drawn_properties,
 )
 from tests.model.differential.sides import FakeSide
-from tests.model.differential.steps import PLACES, ClearPolicy, Command, Program, SetPolicy, Step
+from tests.model.differential.steps import (
+    PLACES,
+    REPLY_ADDRESS,
+    ClearPolicy,
+    Command,
+    Pass,
+    Program,
+    Restart,
+    SetPermissions,
+    SetPolicy,
+    SetTopicPermissions,
+    Step,
+)
 
 QUEUES = ("q1", "q2", "q3")
 EXCHANGES = ("e1", "e2")
 PREDECLARED = ("amq.direct", "amq.fanout", "amq.topic", "amq.headers")
 TYPES = ("direct", "fanout", "topic", "headers")
+PLUGIN_TYPES = ("x-consistent-hash", "x-recent-history", "x-random", "x-modulus-hash")
 KEYS = ("", "a", "b", "a.b")
-PATTERNS = (*KEYS, "#", "*", "a.*", "#.b")
+PATTERNS = (*KEYS, "#", "*", "a.*", "#.b", "1", "2")
 TAGS = ("c1", "c2", "c3")
 GOVERNED = (*(f"^{name}" for name in QUEUES), "^q[12]", "^[qe]1", "", "^amq.(direct|topic)")
 POLICIES_WITH_PRIORITIES = {"p1": (0, 2), "p2": (1, -1)}
 """Never two of one priority: nobody knows which of them RabbitMQ takes."""
 APPLY_TO = ("all", "all", "queues", "exchanges")
+
+TOPIC_EXCHANGES = ("amq.topic", "e1")
+"""Where permissions for topics are set."""
+PERMISSIONS = (".*", ".*", ".*", "^(q1|e1|amq.*)", "^$", "")
+PASSES_SECONDS = 2.5
+"""How much time passes as a step: more than the shortest time to live."""
+TIMED, RESTARTING = 0.12, 0.08
+"""In what part of the programs time passes, and the node restarts."""
+HOPS = {"q1": "q2", "q2": "q3", "q3": "q1"}
+"""Where a queue's dead letters go that a chain of such queues is made of."""
 
 Drawing = Callable[["Draw"], Method | Command]
 
@@ -43,8 +70,10 @@ Drawing = Callable[["Draw"], Method | Command]
 class Draw:
     """Chance, and what there is to choose from."""
 
-    def __init__(self, chance: random.Random, fake: FakeSide, place: tuple[int, int]) -> None:
+    def __init__(self, chance: random.Random, fake: FakeSide, place: tuple[int, int], *, is_timed: bool) -> None:
         self.chance = chance
+        self.is_timed = is_timed
+        """Whether time passes in this program."""
         self.fake = fake
         self.place = place
         self.number = 0
@@ -95,8 +124,24 @@ def declare_queue(draw: Draw) -> Method:
         durable=draw.often(0.75),
         exclusive=draw.often(0.1),
         auto_delete=draw.often(0.15),
-        arguments=drawn(QUEUE_ARGUMENTS, draw.chance),
+        arguments=drawn(QUEUE_ARGUMENTS, draw.chance, is_timed=draw.is_timed),
     )
+
+
+@kind(2)
+def declare_hop(draw: Draw) -> Method:
+    """A queue whose messages become dead letters at once, of the next such queue as a rule."""
+    name = draw.one_of(*HOPS)
+    arguments = {"x-message-ttl": 0, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": HOPS[name]}
+    return methods.QueueDeclare(name, durable=True, arguments=arguments | drawn(HOP_ARGUMENTS, draw.chance))
+
+
+@kind(1)
+def declare_full_queue(draw: Draw) -> Method:
+    """A queue that refuses the second message."""
+    arguments = {"x-max-length": 1, "x-overflow": draw.one_of("reject-publish", "reject-publish-dlx")}
+    arguments |= drawn(FULL_ARGUMENTS, draw.chance)
+    return methods.QueueDeclare(draw.one_of(*QUEUES), durable=True, arguments=arguments)
 
 
 @kind(1)
@@ -108,7 +153,7 @@ def declare_queue_passively(draw: Draw) -> Method:
 def declare_exchange(draw: Draw) -> Method:
     return methods.ExchangeDeclare(
         draw.one_of(*EXCHANGES, *EXCHANGES, *EXCHANGES, "", "amq.reserved", "amq.direct"),
-        draw.one_of(*TYPES, *TYPES, *TYPES, "wrong"),
+        draw.one_of(*TYPES, *TYPES, *TYPES, *PLUGIN_TYPES, "wrong"),
         durable=draw.often(0.5),
         auto_delete=draw.often(0.2),
         internal=draw.often(0.1),
@@ -167,9 +212,24 @@ def publish_to_exchange(draw: Draw) -> Method:
     return _publication(draw, draw.exchange(), draw.one_of(*KEYS))
 
 
+@kind(1)
+def ask_for_a_reply(draw: Draw) -> Method:
+    """From the channel that consumes replies, as a rule."""
+    properties = BasicProperties(reply_to=REPLY_TO)
+    return methods.BasicPublish("", draw.queue(), draw.often(0.4), False, properties, str(draw.number).encode())
+
+
+@kind(1)
+def reply(draw: Draw) -> Method:
+    """To an address that was seen, or that was not."""
+    there = draw.fake.reply_addresses() or [f"{REPLY_ADDRESS}1"]
+    return _publication(draw, draw.one_of("", "", "", "amq.direct"), draw.chance.choice([*there, *there, REPLY_TO]))
+
+
 def _publication(draw: Draw, exchange: str, key: str) -> Method:
-    properties = drawn_properties(draw.chance)
-    return methods.BasicPublish(exchange, key, draw.often(0.4), False, properties, str(draw.number).encode())
+    properties = drawn_properties(draw.chance, is_timed=draw.is_timed)
+    body = str(draw.number) * draw.one_of(1, 1, 1, 2, 3)
+    return methods.BasicPublish(exchange, key, draw.often(0.4), False, properties, body.encode())
 
 
 @kind(9)
@@ -181,6 +241,11 @@ def consume(draw: Draw) -> Method:
         exclusive=draw.often(0.08),
         arguments=drawn(CONSUMER_ARGUMENTS, draw.chance),
     )
+
+
+@kind(1)
+def consume_replies(draw: Draw) -> Method:
+    return methods.BasicConsume(REPLY_TO, draw.one_of(*TAGS), no_ack=draw.often(0.9))
 
 
 @kind(4)
@@ -221,6 +286,17 @@ HELD = -1
 def recover(draw: Draw) -> Method:
     """With requeue=False RabbitMQ refuses."""
     return methods.BasicRecover(requeue=draw.often(0.9))
+
+
+@kind(1)
+def recover_without_answer(draw: Draw) -> Method:
+    return methods.BasicRecoverAsync(requeue=draw.often(0.9))
+
+
+@kind(1)
+def flow(draw: Draw) -> Method:
+    """RabbitMQ refuses to stop."""
+    return methods.ChannelFlow(draw.often(0.7))
 
 
 @kind(5)
@@ -273,7 +349,8 @@ def close_connection(_: Draw) -> Method:
 def set_policy(draw: Draw) -> Command:
     """A policy or an operator policy, which says one thing at least."""
     is_operator = draw.often(0.25)
-    definition = drawn(OPERATOR_POLICIES if is_operator else POLICIES, draw.chance) or {"max-length": 1}
+    rows = OPERATOR_POLICIES if is_operator else POLICIES
+    definition = drawn(rows, draw.chance, is_timed=draw.is_timed) or {"max-length": 1}
     apply_to = "queues" if is_operator else draw.one_of(*APPLY_TO)
     name, priorities = draw.one_of(*POLICIES_WITH_PRIORITIES.items())
     return SetPolicy(name, draw.one_of(*GOVERNED), definition, apply_to, draw.one_of(*priorities), is_operator)
@@ -286,16 +363,58 @@ def clear_policy(draw: Draw) -> Command:
     return ClearPolicy(name, is_operator)
 
 
-def draw_step(chance: random.Random, fake: FakeSide, number: int) -> Step:
+@kind(1)
+def set_permissions(draw: Draw) -> Command:
+    return SetPermissions(*(draw.one_of(*PERMISSIONS) for _ in range(3)))
+
+
+@kind(1)
+def set_topic_permissions(draw: Draw) -> Command:
+    return SetTopicPermissions(draw.one_of(*TOPIC_EXCHANGES), *(draw.one_of(".*", "^a", "^$") for _ in range(2)))
+
+
+def _pass(_: Draw) -> Command:
+    return Pass(PASSES_SECONDS)
+
+
+def _restart(_: Draw) -> Command:
+    return Restart()
+
+
+class Kinds(NamedTuple):
+    """Kinds of steps, and how often each is drawn."""
+
+    drawings: tuple[Drawing, ...]
+    weights: tuple[int, ...]
+
+
+def _kinds(*, is_timed: bool, restarts: bool) -> Kinds:
+    """What may be drawn for a program; time and restarts take time on a real broker, so few programs have them."""
+    chosen = [*STEP_KINDS, *([(3, _pass)] if is_timed else []), *([(2, _restart)] if restarts else [])]
+    return Kinds(tuple(drawing for _, drawing in chosen), tuple(weight for weight, _ in chosen))
+
+
+def draw_step(chance: random.Random, fake: FakeSide, number: int, kinds: Kinds) -> Step:
     """The next step of a program, which has brought `fake` where it is."""
-    weights, drawings = zip(*STEP_KINDS, strict=True)
-    drawing = chance.choices(drawings, weights)[0]
+    drawing = chance.choices(kinds.drawings, kinds.weights)[0]
     place = _place_for(drawing, chance, fake)
-    draw = Draw(chance, fake, place)
+    draw = Draw(chance, fake, place, is_timed=_pass in kinds.drawings)
     draw.number = number
-    method = drawing(draw)
+    method = _perhaps_nowait(drawing(draw), draw)
     held = chance.choice((0, 0, 1, 2, -1)) if getattr(method, "delivery_tag", None) == HELD else None
     return Step(*place, method if held is None else method.replace(delivery_tag=0), held)
+
+
+def _perhaps_nowait(method: Method | Command, draw: Draw) -> Method | Command:
+    """Now and then a program does not wait for an answer; it does for what it must know, such as a queue's name."""
+    is_needed = isinstance(method, methods.QueueDeclare) and (method.exclusive or not method.queue)
+    if not isinstance(method, WITH_NOWAIT) or is_needed or not draw.often(0.08):
+        return method
+    return method.replace(nowait=True)
+
+
+WITH_NOWAIT = tuple(each for each in methods.METHODS.values() if "nowait" in each.__slots__)
+"""Methods whose answer a client may do without."""
 
 
 def _place_for(drawing: Drawing, chance: random.Random, fake: FakeSide) -> tuple[int, int]:
@@ -308,12 +427,13 @@ def _place_for(drawing: Drawing, chance: random.Random, fake: FakeSide) -> tuple
     return chance.choice(places)
 
 
-def generate(seed: int, steps: int, fake: FakeSide) -> Program:
-    """The program of this seed, up to where RabbitMQ may do this or that; `fake` is a fresh side to try it on."""
+def generate(seed: int, steps: int, fake: FakeSide, *, restarts: bool = False) -> Program:
+    """The program of this seed; `fake` is a fresh side to try it on. The node restarts in some if it can."""
     chance = random.Random(seed)
+    kinds = _kinds(is_timed=chance.random() < TIMED, restarts=chance.random() < RESTARTING and restarts)
     program: list[Step] = []
     while len(program) < steps:
-        step = draw_step(chance, fake, len(program) + 1)
+        step = draw_step(chance, fake, len(program) + 1, kinds)
         try:
             if not fake.make(step):
                 continue
@@ -321,5 +441,5 @@ def generate(seed: int, steps: int, fake: FakeSide) -> Program:
             continue
         program.append(step)
         if fake.observe(step).is_free:
-            break
+            fake.start_anew(fake.topology())
     return tuple(program)

@@ -10,7 +10,10 @@ import pika.compat
 
 from fakeamqp.spec import methods
 from fakeamqp.spec.methods import Method
-from tests.model.differential.steps import brief
+from tests.model.differential.steps import REPLY_ADDRESS, brief
+
+REPLY = re.compile(r"amq\.rabbitmq\.reply-to\.[\w+/=.-]+")
+"""An address of direct replies."""
 
 Place = tuple[int, int]
 """Connection and channel number; channel 0 for the connection itself."""
@@ -69,6 +72,9 @@ class Observer:
         """A method as text; the names that the broker gave are replaced by what the program calls them."""
         changes = {name: typed(getattr(method, name)) for name in type(method).__slots__}
         said = brief(method.replace(**changes))
+        for address in REPLY.findall(said):
+            if address not in self.names.values():
+                self.names[f"{REPLY_ADDRESS}{sum(name[0] == REPLY_ADDRESS for name in self.names) + 1}"] = address
         for called, name in self.names.items():
             said = said.replace(name, called)
         return re.sub(r"amq\.gen-[\w-]{22}", "amq.gen-(refused)", said)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import os
 from collections.abc import Iterator
 
 import pika
 
-from fakeamqp import UnsupportedFeature
 from fakeamqp.spec.methods import ExchangeDelete, QueueDelete
 from tests.model.differential.compare import Comparison, compare
-from tests.model.differential.generator import generate
+from tests.model.differential.generator import TOPIC_EXCHANGES, generate
 from tests.model.differential.sides import MONITOR, FakeSide, RealSide
-from tests.model.differential.steps import ClearPolicy, Program
+from tests.model.differential.steps import USERS, ClearPolicy, Program, SetPermissions, SetTopicPermissions
 from tests.target import RealTarget
 
 PATIENCE = 3.0
@@ -38,22 +36,23 @@ class Runner:
         self._target.operator.clean_up()
 
     def _renew_vhost(self) -> None:
-        self._target.operator.clean_up()
+        operator = self._target.operator
+        operator.clean_up()
         self.vhost = f"differential-{os.getpid()}-{next(self._numbers)}"
-        self._target.operator.add_vhost(self.vhost)
+        operator.add_vhost(self.vhost)
+        operator.add_user(USERS[1], USERS[1])
+        for user in USERS:
+            operator.set_permissions(user, ".*", ".*", ".*", vhost=self.vhost)
 
     def generate(self, seed: int, steps: int) -> Program:
         """The program of this seed."""
         with contextlib.closing(FakeSide(self.version, self.vhost)) as fake:
-            return generate(seed, steps, fake)
+            return generate(seed, steps, fake, restarts=self._target.can_restart)
 
     def run(self, program: Program, patience: float = PATIENCE) -> Comparison:
-        """Run a program on both sides, up to where fakeamqp says that it cannot do what is asked for."""
+        """Run a program on both sides."""
         with contextlib.closing(FakeSide(self.version, self.vhost)) as fake, self._real_side() as real:
-            try:
-                comparison = compare(program, fake, real, patience)
-            except UnsupportedFeature:
-                comparison = Comparison()
+            comparison = compare(program, fake, real, patience)
             if comparison.disagreement is None:
                 _clean_up(fake, real)
         if comparison.disagreement is not None:
@@ -62,9 +61,12 @@ class Runner:
 
     @contextlib.contextmanager
     def _real_side(self) -> Iterator[RealSide]:
-        parameters = self._target.parameters(virtual_host=self.vhost)
-        connect = functools.partial(pika.BlockingConnection, parameters)
-        with contextlib.closing(RealSide(connect, self._target.operator, self.vhost)) as real:
+        def connect(user: str) -> pika.BlockingConnection:
+            credentials = pika.PlainCredentials(user, user)
+            return pika.BlockingConnection(self._target.parameters(virtual_host=self.vhost, credentials=credentials))
+
+        restart = self._target.restart_application
+        with contextlib.closing(RealSide(connect, self._target.operator, self.vhost, restart)) as real:
             yield real
 
     def run_shrinking(self, program: Program) -> Comparison:
@@ -76,9 +78,12 @@ def _clean_up(fake: FakeSide, real: RealSide) -> None:
     """Delete what a program left on the real broker, which is what it left on fakeamqp."""
     for policy in list(real.policies):
         real.operate(ClearPolicy(*policy))
+    if real.is_restricted:
+        real.operate(SetPermissions())
+        for exchange in TOPIC_EXCHANGES:
+            real.operate(SetTopicPermissions(exchange))
     for called in fake.queues:
         name = real.name_of(called)
         real.wires[real.owners.get(name, 0)].call(MONITOR, QueueDelete(name))
-    for exchange in fake.broker.list_exchanges(fake.vhost):
-        if exchange.name and not exchange.name.startswith("amq."):
-            real.wires[0].call(MONITOR, ExchangeDelete(exchange.name))
+    for each in fake.topology().exchanges:
+        real.wires[0].call(MONITOR, ExchangeDelete(each.exchange))

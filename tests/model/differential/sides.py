@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pika
 
@@ -13,22 +13,54 @@ import fakeamqp
 from fakeamqp.node.node import Node
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.state.connection import Channel
+from fakeamqp.simulation.world.chance import RecordingChooser, SeededChooser
 from fakeamqp.spec import methods
-from fakeamqp.spec.methods import ChannelOpen, Method, QueueDeclare, QueueDeclareOk
+from fakeamqp.spec.methods import ChannelOpen, ExchangeDelete, Method, QueueDeclare, QueueDeclareOk, QueueDelete
 from tests.model.differential import freedoms
 from tests.model.differential.observations import Observation, Observer, Place
-from tests.model.differential.steps import CHANNELS, CONNECTIONS, SERVER_NAMED, ClearPolicy, Command, SetPolicy, Step
-from tests.model.differential.wire import Wire
+from tests.model.differential.steps import (
+    CHANNELS,
+    CONNECTIONS,
+    REPLY_ADDRESS,
+    SERVER_NAMED,
+    USERS,
+    ClearPolicy,
+    Command,
+    Pass,
+    Restart,
+    SetPermissions,
+    SetPolicy,
+    SetTopicPermissions,
+    Step,
+)
+from tests.model.differential.wire import NoAnswer, Wire
 
 MONITOR = 9
 """The channel of each connection on which queues are asked how they are."""
 NOT_FOUND = 404
+ATTEMPTS = 2000
+"""How often to try to delete a queue."""
+LONGEST_SECONDS = 1.5
+"""How long a program may take between steps in which time passes: less than the shortest time to live."""
 STILL_LOCKED = (-1, -1)
 """Told of a queue that is there, but not for this connection: its own is closed, and it will go."""
 BETWEEN_STEPS = 0.001
 """Seconds that pass on fakeamqp between two steps, as they do in reality: what expires at once, expires."""
 
-Connect = Callable[[], pika.BlockingConnection]
+PREDECLARED = "amq."
+
+Connect = Callable[[str], pika.BlockingConnection]
+"""Opens a connection of the user of this name, whose password is the same."""
+
+
+class Topology(NamedTuple):
+    """What there is besides messages, consumers and policies, as the methods that declare it."""
+
+    exchanges: tuple[methods.ExchangeDeclare, ...]
+    queues: tuple[QueueDeclare, ...]
+    bindings: tuple[Method, ...]
+    fleeting: tuple[str, ...]
+    """Names of queues that cannot be declared again: those that the broker has named, and exclusive ones."""
 
 
 class Side:
@@ -47,12 +79,14 @@ class Side:
         """A channel's consumers, by tag."""
         self.transactional: set[Place] = set()
         """Channels that have asked for transactions."""
+        self.is_restricted = False
+        """Whether permissions were changed."""
         self.policies: dict[tuple[str, bool], None] = {}
         """The names of the policies that are set, and whether they are operator policies."""
         self.wires = [self._open_wire(connection) for connection in CONNECTIONS]
 
     def _open_wire(self, connection: int) -> Wire:
-        wire = Wire(self._connect())
+        wire = Wire(self._connect(USERS[connection]))
         for channel in (*CHANNELS, MONITOR):
             wire.call(channel, ChannelOpen())
             self._forget((connection, channel))
@@ -76,7 +110,7 @@ class Side:
         """Make a step; False where it means what is not there: a delivery, a policy. What comes of it is observed."""
         place = (step.connection, step.channel)
         method = step.method
-        if isinstance(method, SetPolicy | ClearPolicy):
+        if not isinstance(method, Method):
             return self.operate(method)
         if step.held is not None:
             if not self.held[place]:
@@ -92,7 +126,32 @@ class Side:
         return True
 
     def operate(self, command: Command) -> bool:
-        """Do what the operator does; False where it clears a policy that is not set."""
+        """Do what no channel does; False where it clears a policy that is not set."""
+        if isinstance(command, SetPermissions):
+            permissions = (command.configure, command.write, command.read)
+            self._operator.set_permissions(USERS[1], *permissions, vhost=self.vhost)
+            self.is_restricted = True
+        elif isinstance(command, SetTopicPermissions):
+            topics = (command.exchange, command.write, command.read)
+            self._operator.set_topic_permissions(USERS[1], *topics, vhost=self.vhost)
+            self.is_restricted = True
+        elif isinstance(command, Pass):
+            self.let_time_pass(command.seconds)
+        elif isinstance(command, Restart):
+            self.restart()
+        else:
+            return self._operate_policy(command)
+        return True
+
+    def let_time_pass(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        """Stop the node gracefully, and start it again."""
+        raise NotImplementedError
+
+    def _operate_policy(self, command: SetPolicy | ClearPolicy) -> bool:
         name, kind = command.name, "operator_policy" if command.is_operator else "policy"
         if isinstance(command, SetPolicy):
             how = (command.apply_to, command.priority)
@@ -109,7 +168,7 @@ class Side:
         changes = {
             name: self._observer.names.get(getattr(method, name), "nothing named so")
             for name in ("queue", "routing_key")
-            if str(getattr(method, name, "")).startswith(SERVER_NAMED)
+            if str(getattr(method, name, "")).startswith((SERVER_NAMED, REPLY_ADDRESS))
         }
         return method.replace(**changes) if changes else method
 
@@ -192,6 +251,10 @@ class Side:
                 parts.setdefault((place, queue), []).append(line[delivery.end() :] if delivery else line)
         return parts, observation.confirmed, observation.refused, observation.queues
 
+    def has_no_wire(self) -> bool:
+        """Whether all connections are closed, as after a restart: then nobody can be asked anything."""
+        return not any(wire.is_open for wire in self.wires)
+
     def renew(self, observation: Observation) -> None:
         """Open again what the step has closed."""
         closed = [connection for connection, wire in enumerate(self.wires) if not wire.is_open]
@@ -211,9 +274,47 @@ class Side:
         wire.arrived.remove((channel, methods.ChannelOpenOk()))
         self._forget((connection, channel))
 
+    # -- bringing two sides together --------------------------------------------------------------------------------
+
+    def start_anew(self, topology: Topology) -> None:
+        """Close the connections and declare the topology anew, without messages; what is fleeting goes."""
+        for wire in self.wires:
+            wire.close()
+        self.wires = [self._open_wire(connection) for connection in CONNECTIONS]
+        self.owners.clear()
+        self._observer.names.clear()
+        self.clear(topology)
+        for method in (*topology.exchanges, *topology.queues, *topology.bindings):
+            self._say(method)
+
+    def clear(self, topology: Topology) -> None:
+        """Delete exchanges and queues."""
+        for name in (*(each.queue for each in topology.queues), *topology.fleeting):
+            for _ in range(ATTEMPTS):
+                if self._say(QueueDelete(name)):
+                    break  # otherwise it is exclusive: its connection is closed, and it will go
+            else:
+                raise NoAnswer(f"queue {name!r} cannot be deleted")
+        for exchange in topology.exchanges:
+            self._say(ExchangeDelete(exchange.exchange))
+
+    def _say(self, method: Method) -> bool:
+        """Say something as the monitor; whether it was not refused."""
+        wire = self.wires[0]
+        wire.call(MONITOR, method)
+        refused = any(at == MONITOR and isinstance(each, methods.ChannelClose) for at, each in wire.arrived)
+        if refused:
+            wire.call(MONITOR, ChannelOpen())
+        wire.arrived.clear()
+        return not refused
+
     def name_of(self, called: str) -> str:
         """The name of what the program calls so."""
         return self._observer.names.get(called, called)
+
+    def reply_addresses(self) -> list[str]:
+        """What the program calls the addresses of direct replies that it has seen."""
+        return [name for name in self._observer.names if name.startswith(REPLY_ADDRESS)]
 
     def called(self, name: str) -> str:
         """What the program calls a queue."""
@@ -238,11 +339,12 @@ class FakeSide(Side):
     """fakeamqp, on a broker of its own."""
 
     def __init__(self, version: str, vhost: str) -> None:
-        self.broker = fakeamqp.Broker(version=version, vhosts=[vhost])
+        self._chooser = RecordingChooser(SeededChooser(0), 0)
+        users = {USERS[1]: USERS[1]}
+        self.broker = fakeamqp.Broker(version=version, vhosts=[vhost], users=users, chooser=self._chooser)
         self._numbers: dict[int, int] = {}
         """The node's numbers of the program's connections."""
-        parameters = pika.ConnectionParameters(virtual_host=vhost, heartbeat=0)
-        super().__init__(lambda: self.broker.connect(parameters), self.broker, vhost)
+        super().__init__(self._connected, self.broker, vhost)
         self.queues: dict[str, tuple[int, int]] = {}
         """What the last observation found in the queues."""
         self._types: dict[str, set[str]] = {}
@@ -253,6 +355,11 @@ class FakeSide(Side):
         """Whether it is one of `freedoms.outruns_expiry`."""
         self._has_reused_tag = False
         """Whether any step was one of `freedoms.reuses_tag`."""
+
+    def _connected(self, user: str) -> pika.BlockingConnection:
+        credentials = pika.PlainCredentials(user, user)
+        parameters = pika.ConnectionParameters(virtual_host=self.vhost, heartbeat=0, credentials=credentials)
+        return self.broker.connect(parameters)
 
     def _open_wire(self, connection: int) -> Wire:
         wire = super()._open_wire(connection)
@@ -272,8 +379,55 @@ class FakeSide(Side):
     def _queues(self) -> list[Queue]:
         return list(self._node.state.vhosts[self.vhost].queues.values())
 
+    def let_time_pass(self, seconds: float) -> None:
+        """In virtual time."""
+        self.broker.advance(seconds)
+
+    def restart(self) -> None:
+        """Without waiting."""
+        self.broker.stop()
+        self.broker.restart()
+
+    def start_anew(self, topology: Topology) -> None:
+        """As of any side; see there."""
+        super().start_anew(topology)
+        self.queues = {each.queue: (0, 0) for each in topology.queues}
+
+    def topology(self) -> Topology:
+        """What there is now."""
+        vhost = self.broker.vhost(self.vhost)
+        exchanges = [
+            methods.ExchangeDeclare(
+                each.name,
+                each.type,
+                durable=each.durable,
+                auto_delete=each.auto_delete,
+                internal=each.internal,
+                arguments=dict(each.arguments),
+            )
+            for each in vhost.exchanges.values()
+            if each.name and not each.name.startswith(PREDECLARED)
+        ]
+        lasting = [
+            each for each in vhost.queues.values() if not each.exclusive and not each.name.startswith(PREDECLARED)
+        ]
+        queues = [
+            QueueDeclare(each.name, durable=each.durable, auto_delete=each.auto_delete, arguments=dict(each.arguments))
+            for each in lasting
+        ]
+        fleeting = tuple(name for name in vhost.queues if name not in {each.name for each in lasting})
+        bindings = [
+            methods.ExchangeBind(each.destination, each.source, each.routing_key, arguments=dict(each.arguments))
+            if each.destination_kind == "exchange"
+            else methods.QueueBind(each.destination, each.source, each.routing_key, arguments=dict(each.arguments))
+            for each in vhost.bindings
+            if each.destination not in fleeting
+        ]
+        return Topology(tuple(exchanges), tuple(queues), tuple(bindings), fleeting)
+
     def make(self, step: Step) -> bool:
         """As of any side; see there."""
+        self._chooser.choices.clear()
         channel = self._channel(step)
         self._leaves_freedom = freedoms.overtakes(channel, step)
         self._outruns_expiry = freedoms.outruns_expiry(self._queues(), step)
@@ -286,11 +440,19 @@ class FakeSide(Side):
         self.read(observation, step)
         self.broker.advance(BETWEEN_STEPS)
         self.read(observation, step)
+        is_free = self.may_choose()
+        if self.has_no_wire():
+            self.renew(observation)
         answers = {self.called(name): self._ask(name) for name in self.broker.vhost(self.vhost).queues}
         self.queues = observation.queues = {called: answer for called, answer in answers.items() if answer is not None}
         for name, queue in self.broker.vhost(self.vhost).queues.items():
             self._types.setdefault(name, set()).add(queue.type)
-        observation.is_free = self.may_choose() or self._leaves_freedom or freedoms.wakes(self._queues(), observation)
+        observation.is_free = (
+            is_free
+            or self._leaves_freedom
+            or freedoms.wakes(self._queues(), observation)
+            or any(choice.of > 1 for choice in self._chooser.choices)
+        )
         self.renew(observation)
         return observation
 
@@ -317,9 +479,32 @@ class FakeSide(Side):
 class RealSide(Side):
     """A real broker; `connect` opens connections to the virtual host where programs run, `operator` commands it."""
 
-    def __init__(self, connect: Connect, operator: Any, vhost: str) -> None:
+    def __init__(self, connect: Connect, operator: Any, vhost: str, restart: Callable[[], None]) -> None:
         super().__init__(connect, operator, vhost)
         self._known: set[str] = set()
+        self._restart = restart
+        self._began = time.monotonic()
+        """When time last passed as a step, or the program began."""
+
+    def let_time_pass(self, seconds: float) -> None:
+        """In reality."""
+        time.sleep(seconds)
+        self._began = time.monotonic()
+
+    def restart(self) -> None:
+        """In reality, which takes seconds."""
+        self._restart()
+        self._began = time.monotonic()
+
+    def start_anew(self, topology: Topology) -> None:
+        """As of any side; see there."""
+        super().start_anew(topology)
+        self._known = {each.queue for each in topology.queues}
+
+    @property
+    def is_late(self) -> bool:
+        """Whether more time has passed than should have, but as a step: what lives for SHORT_MS may be over."""
+        return time.monotonic() - self._began > LONGEST_SECONDS
 
     def observe(self, step: Step, expected: Observation, patience: float) -> Observation:
         """What a step has brought, once that is as expected, or has not been so for `patience` seconds.
@@ -328,6 +513,9 @@ class RealSide(Side):
         queue is a process of its own, and a quorum queue moves on when its log does.
         """
         observation = Observation()
+        self.read(observation, step)
+        if self.has_no_wire():
+            self.renew(observation)
         deadline = time.monotonic() + patience
         while True:
             observation.queues = self._ask_queues(expected)

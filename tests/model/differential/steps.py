@@ -14,6 +14,10 @@ PLACES = tuple((connection, channel) for connection in CONNECTIONS for channel i
 
 SERVER_NAMED = "?"
 """`?1`, `?2`, ... stand for the queues that the broker named, in the order of their making."""
+REPLY_ADDRESS = "!"
+"""`!1`, `!2`, ... stand for the addresses of direct replies, in the order in which they were seen."""
+USERS = ("guest", "somebody")
+"""Whose each connection is."""
 
 
 class SetPolicy(Record):
@@ -34,8 +38,34 @@ class ClearPolicy(Record):
     is_operator: bool = False
 
 
-Command: TypeAlias = SetPolicy | ClearPolicy
-"""What the operator does, whatever the channel that a step names."""
+class SetPermissions(Record):
+    """The operator sets what the second connection's user may do."""
+
+    configure: str = ".*"
+    write: str = ".*"
+    read: str = ".*"
+
+
+class SetTopicPermissions(Record):
+    """The operator sets which routing keys the second connection's user may use on a topic exchange."""
+
+    exchange: str = "amq.topic"
+    write: str = ".*"
+    read: str = ".*"
+
+
+class Pass(Record):
+    """So many seconds pass: in reality on a real broker."""
+
+    seconds: float = 0.0
+
+
+class Restart(Record):
+    """The node stops gracefully, and is started again."""
+
+
+Command: TypeAlias = SetPolicy | ClearPolicy | SetPermissions | SetTopicPermissions | Pass | Restart
+"""What no channel does, whatever the channel that a step names."""
 
 
 class Step(NamedTuple):

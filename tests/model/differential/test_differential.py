@@ -9,6 +9,7 @@ import pika
 import pytest
 
 import fakeamqp
+from fakeamqp.spec import methods
 from fakeamqp.spec.methods import (
     BasicAck,
     BasicConsume,
@@ -22,12 +23,13 @@ from fakeamqp.spec.methods import (
     TxSelect,
 )
 from fakeamqp.spec.properties import BasicProperties
+from tests.model.differential import steps
 from tests.model.differential.compare import Comparison, compare, shrunk
 from tests.model.differential.generator import STEP_KINDS, generate
 from tests.model.differential.observations import Observation
 from tests.model.differential.runner import Runner
 from tests.model.differential.sides import FakeSide, RealSide
-from tests.model.differential.steps import ClearPolicy, Program, SetPolicy, Step, printed
+from tests.model.differential.steps import USERS, Program, Step, printed
 from tests.target import RealTarget
 
 PROGRAMS = 100
@@ -57,11 +59,19 @@ def test_random_programs_bring_the_same_on_a_real_broker(runner: Runner, batch: 
 
 def between_fakes(program: Program, version: str, other_version: str) -> Comparison:
     """Run a program on two fakes, of which one takes the real broker's place."""
-    other = fakeamqp.Broker(version=other_version, seed=1, vhosts=[VHOST])
-    parameters = pika.ConnectionParameters(virtual_host=VHOST, heartbeat=0)
+    other = fakeamqp.Broker(version=other_version, seed=1, vhosts=[VHOST], users={USERS[1]: USERS[1]})
+
+    def connect(user: str) -> pika.BlockingConnection:
+        credentials = pika.PlainCredentials(user, user)
+        return other.connect(pika.ConnectionParameters(virtual_host=VHOST, heartbeat=0, credentials=credentials))
+
+    def restart() -> None:
+        other.stop()
+        other.restart()
+
     with (
         contextlib.closing(FakeSide(version, VHOST)) as fake,
-        contextlib.closing(RealSide(lambda: other.connect(parameters), other, VHOST)) as real,
+        contextlib.closing(RealSide(connect, other, VHOST, restart)) as real,
     ):
         return compare(program, fake, real, patience=0)
 
@@ -107,8 +117,7 @@ def test_a_seed_gives_the_same_program_again(version: str) -> None:
 
 def test_a_program_prints_as_python_that_makes_it() -> None:
     program = program_of(3, "4.0")
-    kinds = (BasicProperties, SetPolicy, ClearPolicy, Step)
-    scope = {**vars(fakeamqp.spec.methods), **{kind.__name__: kind for kind in kinds}}  # type: ignore[attr-defined]
+    scope = {**vars(methods), **vars(steps), "BasicProperties": BasicProperties}
     exec(printed(program), scope)
     assert scope["program"] == program
 
