@@ -8,12 +8,14 @@ import pika
 import pika.exceptions
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.spec import Basic
 
 from tests.expect import channel_closed
 from tests.rules._consuming import round_trip
 from tests.rules._helpers import wait_for
 from tests.rules._publishing import collect_returns, get_one, returned_so_far
 from tests.rules._queues import Connect, missing
+from tests.rules._raw import Wire
 from tests.rules._users import User, refused
 
 REPLY_TO = "amq.rabbitmq.reply-to"
@@ -352,3 +354,24 @@ def test_a_missing_permission_is_noticed_before_a_missing_consumer(
     with channel_closed(403, refused(version, "write", "exchange 'amq.default'", vhost, user)):
         other.basic_publish("", "requests", b"request", pika.BasicProperties(reply_to=REPLY_TO))
         round_trip(other)
+
+
+@pytest.mark.parametrize("properties", [{"expiration": "soon"}, {"user_id": "somebody"}, {"headers": {"CC": "a"}}])
+def test_a_missing_consumer_is_noticed_before_what_else_is_wrong(
+    channel: BlockingChannel, properties: dict[str, Any]
+) -> None:
+    with channel_closed(406, NO_CONSUMER):
+        channel.basic_publish("", "q", b"", pika.BasicProperties(reply_to=REPLY_TO, **properties))
+        round_trip(channel)
+
+
+def test_another_consumer_of_the_tag_is_cancelled_after_the_one_of_replies(connection: pika.BlockingConnection) -> None:
+    wire = Wire(connection)
+    wire.channel.queue_declare("q")
+    wire.send(Basic.Consume(queue=REPLY_TO, consumer_tag="c", no_ack=True, nowait=True))
+    wire.send(Basic.Consume(queue="q", consumer_tag="c", nowait=True))
+    consumers = []
+    for _ in range(2):
+        wire.send(Basic.Cancel(consumer_tag="c", nowait=True))
+        consumers.append(wire.channel.queue_declare("q", passive=True).method.consumer_count)
+    assert consumers == [1, 0]

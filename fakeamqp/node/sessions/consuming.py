@@ -90,12 +90,12 @@ def _add_consumer(state: NodeState, channel: Channel, queue: Queue, method: Basi
 
 
 def cancel(state: NodeState, channel: Channel, method: BasicCancel) -> None:
-    """basic.cancel; cancelling what does not exist succeeds."""
+    """basic.cancel; cancelling what does not exist succeeds. A consumer of replies goes before one of this tag."""
     consumer = channel.consumers.get(method.consumer_tag)
-    if consumer is not None:
-        cancel_consumer(state, consumer)
-    elif channel.reply_consumer is not None and channel.reply_consumer.tag == method.consumer_tag:
+    if channel.reply_consumer is not None and channel.reply_consumer.tag == method.consumer_tag:
         stop_consuming(state, channel)
+    elif consumer is not None:
+        cancel_consumer(state, consumer)
     if not method.nowait:
         channel.send(BasicCancelOk(method.consumer_tag))
 
