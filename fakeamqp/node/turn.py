@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from fakeamqp.node.kernel.journal import Journal
 from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry
 from fakeamqp.node.messages.dead_letter import dead_letter, finish_dead_letters, give_up
 from fakeamqp.node.metadata.lease import renew_lease
@@ -73,7 +74,7 @@ def _publish(state: NodeState, queue: Queue, command: queue_commands.Publish) ->
         return
     entry = queue.type.enqueue(queue, message, state.now_us)
     if queue.store is not None:
-        _keep(state, queue, entry)
+        _keep(state.journal, queue, entry)
     if receipt is not None:
         receipt.taken(queue.name, state.journal.appended if entry.survives else 0)
     if queue.had_consumer or queue.is_limited or entry.expires_us != NO_EXPIRY_US:
@@ -102,11 +103,11 @@ def _refuse(state: NodeState, queue: Queue, command: queue_commands.Publish) -> 
         dead_letter(state, queue, command.message, "maxlen")
 
 
-def _keep(state: NodeState, queue: Queue, entry: Entry) -> None:
+def _keep(journal: Journal, queue: Queue, entry: Entry) -> None:
     """A new entry is in the journal, if it survives."""
     if queue.store is not None and survives_entry(queue, entry.message):
         entry.survives = True
-        state.journal.add_entry(queue.store, entry)
+        journal.add_entry(queue.store, entry)
 
 
 def _settle(state: NodeState, queue: Queue, command: queue_commands.Settle) -> None:
@@ -275,7 +276,7 @@ def _delete(state: NodeState, queue: Queue, effect: Unused) -> None:
 
 def _replace(state: NodeState, queue: Queue, effect: Replaced) -> None:
     state.retract_entry(queue, effect.old)
-    _keep(state, queue, effect.new)
+    _keep(state.journal, queue, effect.new)
 
 
 def _forget(state: NodeState, queue: Queue, effect: Forget) -> None:

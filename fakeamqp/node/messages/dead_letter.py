@@ -15,7 +15,8 @@ from fakeamqp.node.queues.effects import Discarded
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.queue_commands import Crash, Publish, TimePasses
-from fakeamqp.node.state.watching import DEAD_LETTERED, REFUSED, UNDELIVERABLE
+from fakeamqp.node.state.vhost import VirtualHost
+from fakeamqp.node.state.watching import DEAD_LETTERED, REFUSED, UNDELIVERABLE, Watch
 from fakeamqp.node.words.dates import date_s
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.tables import EMPTY_TABLE, LongLong, Table
@@ -33,7 +34,7 @@ def give_up(state: NodeState, queue: Queue, entry: Entry, reason: str, failures:
         state.watch(state.now_us, reason, entry.message, (queue,))
     if not (queue.type.carries_failures and state.profile.keeps_own_deaths):
         failures = 0
-    if _is_deadly(state, queue, entry.message):
+    if _is_deadly(state.profile, state.vhosts, queue, entry.message):
         state.retract_entry(queue, entry)
         if queue.type.is_one_process:
             state.line.appendleft(Crash(queue))
@@ -49,11 +50,11 @@ def give_up(state: NodeState, queue: Queue, entry: Entry, reason: str, failures:
     _send(state, queue, discarded)
 
 
-def _is_deadly(state: NodeState, queue: Queue, message: Message) -> bool:
+def _is_deadly(profile: Profile, vhosts: dict[str, VirtualHost], queue: Queue, message: Message) -> bool:
     """Whether 3.10 cannot read what a publisher has written into x-death, and dies of it (observed)."""
-    if not state.profile.bad_deaths_kill or queue.settings.dead_letter_exchange is None:
+    if not profile.bad_deaths_kill or queue.settings.dead_letter_exchange is None:
         return False
-    exists = queue.settings.dead_letter_exchange in state.vhosts[queue.fact.vhost].exchanges
+    exists = queue.settings.dead_letter_exchange in vhosts[queue.fact.vhost].exchanges
     written = (message.properties.headers or EMPTY_TABLE).get(X_DEATH)
     return exists and isinstance(written, list) and not all(isinstance(each, dict) for each in written)
 
@@ -117,7 +118,7 @@ def dead_letter(
             named = {"reason": reason, "dead_letter_exchange": settings.dead_letter_exchange}
             state.watch(state.now_us, UNDELIVERABLE, message, (queue,), None, named)
         return
-    dead = _dead(state, queue, message, reason, failures)
+    dead = _dead(state.profile, state.now_us, queue, message, reason, failures)
     targets = vhost.route(exchange.name, dead)
     if not exchange.name:
         deliver_replies(state, dead)
@@ -150,12 +151,13 @@ def _send_to(
         else:
             taking.append(target)
     if state.watch is not None:
-        _tell(state, queue, dead, reason, taking, stopping, in_circle)
+        _tell(state.now_us, state.watch, queue, dead, reason, taking, stopping, in_circle)
     state.line.extend(Publish(target, dead, discarded) for target in taking)
 
 
 def _tell(
-    state: NodeState,
+    now_us: int,
+    watch: Watch | None,
     queue: Queue,
     dead: Message,
     reason: str,
@@ -163,11 +165,11 @@ def _tell(
     stopping: list[Queue],
     in_circle: list[str],
 ) -> None:
-    assert state.watch is not None
+    assert watch is not None
     details: Table = {"queue": queue.name, "vhost": queue.fact.vhost, "reason": reason, "in_circle": in_circle}
-    state.watch(state.now_us, DEAD_LETTERED, dead, tuple(taking), None, details)
+    watch(now_us, DEAD_LETTERED, dead, tuple(taking), None, details)
     for target in stopping:
-        state.watch(state.now_us, REFUSED, dead, (target,))
+        watch(now_us, REFUSED, dead, (target,))
 
 
 def _is_cycle(queue: str, deaths: tuple[Death, ...]) -> bool:
@@ -180,11 +182,10 @@ def _is_cycle(queue: str, deaths: tuple[Death, ...]) -> bool:
     return False
 
 
-def _dead(state: NodeState, queue: Queue, message: Message, reason: str, failures: int) -> Message:
-    profile = state.profile
+def _dead(profile: Profile, now_us: int, queue: Queue, message: Message, reason: str, failures: int) -> Message:
     properties = message.properties
     known = message.deaths if profile.keeps_own_deaths else _deaths_in(properties.headers or EMPTY_TABLE)
-    deaths = _with_death(state, queue, message, reason, known)
+    deaths = _with_death(profile, now_us, queue, message, reason, known)
     new_key = queue.settings.dead_letter_routing_key
     headers = dict(properties.headers or EMPTY_TABLE)
     if new_key is not None and not profile.keeps_own_deaths:
@@ -204,24 +205,24 @@ def _dead(state: NodeState, queue: Queue, message: Message, reason: str, failure
 
 
 def _with_death(
-    state: NodeState, queue: Queue, message: Message, reason: str, known: tuple[Death, ...]
+    profile: Profile, now_us: int, queue: Queue, message: Message, reason: str, known: tuple[Death, ...]
 ) -> tuple[Death, ...]:
     """The deaths so far and this one: the latest first, and those of one queue and reason counted."""
     same = [death for death in known if (death.queue, death.reason) == (queue.name, reason)]
     others = [death for death in known if (death.queue, death.reason) != (queue.name, reason)]
-    if not state.profile.keeps_own_deaths:
+    if not profile.keeps_own_deaths:
         others.reverse()  # observed: 3.10 turns the older ones round each time
     if same:
-        is_sorted = not state.profile.keeps_own_deaths
+        is_sorted = not profile.keeps_own_deaths
         again = same[0].replace(count=same[0].count + 1, written=None, is_sorted=is_sorted)
         return (again, *others)
-    keeps_own = state.profile.keeps_own_deaths
+    keeps_own = profile.keeps_own_deaths
     blind_keys = _blind_keys(message, known) if keeps_own else ()
     death = Death(
         queue.name,
         reason,
         1,
-        date_s(state.now_us),
+        date_s(now_us),
         message.exchange,
         _told_keys(message, blind_keys) if keeps_own else (message.routing_key, *message.cc()),
         message.properties.expiration,

@@ -29,16 +29,16 @@ def consume(state: NodeState, channel: Channel, method: BasicConsume) -> None:
         channel.send(BasicConsumeOk(tag))
 
 
-def stop_consuming(state: NodeState, channel: Channel) -> None:
+def stop_consuming(reply_channels: dict[str, Channel], channel: Channel) -> None:
     """The channel's consumer of replies goes, and its address with it."""
     if channel.reply_consumer is not None:
-        del state.reply_channels[channel.reply_consumer.address]
+        del reply_channels[channel.reply_consumer.address]
         channel.reply_consumer = None
 
 
-def assert_declarable(state: NodeState, channel: Channel, name: str) -> None:
+def assert_declarable(reply_channels: dict[str, Channel], channel: Channel, name: str) -> None:
     """queue.declare of the pseudo-queue or an address asks whether it is there; raises 404 if not."""
-    if name != REPLY_TO and name not in state.reply_channels:
+    if name != REPLY_TO and name not in reply_channels:
         raise not_found(f"no {queue_named(name, channel.vhost.name)}")
 
 

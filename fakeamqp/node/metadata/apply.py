@@ -46,12 +46,12 @@ def _remove_limits(state: NodeState, fact: VirtualHostLimitsFact) -> None:
 
 def _add_policy(state: NodeState, fact: PolicyFact) -> None:
     state.vhosts[fact.vhost].policies.put(fact)
-    update_everything(state, fact.vhost)
+    update_everything(state.line, state.vhosts, fact.vhost)
 
 
 def _remove_policy(state: NodeState, fact: PolicyFact) -> None:
     state.vhosts[fact.vhost].policies.remove(fact)
-    update_everything(state, fact.vhost)
+    update_everything(state.line, state.vhosts, fact.vhost)
 
 
 def _add_global_parameter(state: NodeState, fact: GlobalParameterFact) -> None:
@@ -84,7 +84,7 @@ def _remove_topic_permission(state: NodeState, fact: TopicPermissionFact) -> Non
 
 def _add_exchange(state: NodeState, fact: ExchangeFact) -> None:
     exchange = Exchange(fact, state.exchange_types.make_index(fact))
-    update_exchange(state, exchange)
+    update_exchange(state.vhosts, exchange)
     state.vhosts[fact.vhost].add_exchange(exchange)
 
 

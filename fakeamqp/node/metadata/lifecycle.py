@@ -132,7 +132,7 @@ def _forget(state: NodeState, channel: Channel) -> None:
     if channel.ack_timer is not None:
         channel.ack_timer.cancel()
     state.forget_awaiting(channel)
-    stop_consuming(state, channel)
+    stop_consuming(state.reply_channels, channel)
 
 
 def end_session(state: NodeState, connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fakeamqp.node.state.access import Access
 from fakeamqp.node.state.connection import Connection
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.vhost import VirtualHost
@@ -33,15 +34,17 @@ def assert_room_for_queue(vhost: VirtualHost, name: str) -> None:
         )
 
 
-def assert_room_for_connection(state: NodeState, user: str, vhost: VirtualHost) -> None:
+def assert_room_for_connection(
+    access: Access, connections: dict[int, Connection], user: str, vhost: VirtualHost
+) -> None:
     """Raise 530 where a virtual host, or a user, has as many connections as it may."""
-    others = state.connections.values()
+    others = connections.values()
     most = limit(vhost_limits(vhost), MAX_CONNECTIONS)
     if most is not None and sum(each.vhost is vhost for each in others) >= most:
         raise not_allowed(
             f"access to vhost '{vhost.name}' refused for user '{user}': connection limit ({most}) is reached"
         )
-    most = limit(state.access.limits(user), MAX_CONNECTIONS)
+    most = limit(access.limits(user), MAX_CONNECTIONS)
     if most is not None and sum(each.vhost is not None and each.user == user for each in others) >= most:
         raise not_allowed(f"connection refused for user '{user}': user connection limit ({most}) is reached")
 

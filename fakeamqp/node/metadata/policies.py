@@ -6,6 +6,7 @@ rabbit_quorum_queue.erl (ra_machine_config), rabbit_stream_queue.erl (update_str
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from fakeamqp.node.metadata.lease import renew_lease
@@ -14,7 +15,7 @@ from fakeamqp.node.queues.queue_arguments import ARGUMENT_RULES, CONSUMER_TIMEOU
 from fakeamqp.node.routing.exchanges import Exchange
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.policy_matching import EXCHANGE
-from fakeamqp.node.state.queue_commands import Configure
+from fakeamqp.node.state.queue_commands import Command, Configure
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.arguments import ALTERNATE_EXCHANGE
 from fakeamqp.node.words.facts import PolicyFact
@@ -104,19 +105,19 @@ def configure_new_queue(state: NodeState, queue: Queue) -> None:
     renew_lease(state, queue)
 
 
-def update_queue(state: NodeState, queue: Queue) -> bool:
+def update_queue(line: deque[Command], vhosts: dict[str, VirtualHost], queue: Queue) -> bool:
     """Find a queue's policies; whether they are others than before, so that the queue takes new settings."""
-    found = policies_of(state.vhosts[queue.fact.vhost], queue)
+    found = policies_of(vhosts[queue.fact.vhost], queue)
     if found[0] is queue.policy and found[1] is queue.operator_policy:
         return False
     queue.policy, queue.operator_policy = found
-    state.line.append(Configure(queue, effective_settings(queue, *found)))
+    line.append(Configure(queue, effective_settings(queue, *found)))
     return True
 
 
-def update_exchange(state: NodeState, exchange: Exchange) -> None:
+def update_exchange(vhosts: dict[str, VirtualHost], exchange: Exchange) -> None:
     """Find an exchange's policy, which may give it an alternate exchange; the argument wins."""
-    vhost = state.vhosts[exchange.fact.vhost]
+    vhost = vhosts[exchange.fact.vhost]
     exchange.policy = vhost.policies.matching(EXCHANGE, exchange.name, is_operator=False)
     if ALTERNATE_EXCHANGE not in exchange.fact.arguments:
         definition = EMPTY_TABLE if exchange.policy is None else exchange.policy.definition
@@ -126,12 +127,14 @@ def update_exchange(state: NodeState, exchange: Exchange) -> None:
             vhost.forget_routes()
 
 
-def update_everything(state: NodeState, name: str) -> None:
+def update_everything(line: deque[Command], vhosts: dict[str, VirtualHost], name: str) -> None:
     """A virtual host's policies have changed."""
-    vhost = state.vhosts[name]
-    vhost.policies.newly_matched = [each.fact for each in list(vhost.queues.values()) if update_queue(state, each)]
+    vhost = vhosts[name]
+    vhost.policies.newly_matched = [
+        each.fact for each in list(vhost.queues.values()) if update_queue(line, vhosts, each)
+    ]
     for exchange in vhost.exchanges.values():
-        update_exchange(state, exchange)
+        update_exchange(vhosts, exchange)
 
 
 def check_policies(vhost: VirtualHost) -> None:

@@ -15,6 +15,7 @@ from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.routing.exchanges import EVENT_EXCHANGE, EVENT_VHOST
 from fakeamqp.node.state.connection import Channel, Connection, channel_of
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.dates import date_ms
 from fakeamqp.node.words.erlang import binary, printed, term
 from fakeamqp.node.words.facts import (
@@ -45,9 +46,9 @@ LOOPBACK = "{0,0,0,0,0,65535,32512,1}"
 Said = ParamSpec("Said")
 
 
-def is_heard(state: NodeState) -> bool:
+def is_heard(vhosts: dict[str, VirtualHost]) -> bool:
     """Whether anything is bound to the exchange of events."""
-    vhost = state.vhosts.get(EVENT_VHOST)
+    vhost = vhosts.get(EVENT_VHOST)
     exchange = None if vhost is None else vhost.exchanges.get(EVENT_EXCHANGE)
     return exchange is not None and bool(exchange.bindings)
 
@@ -57,7 +58,7 @@ def if_heard(tell_of: Callable[Concatenate[NodeState, Said], None]) -> Callable[
 
     @functools.wraps(tell_of)
     def tell_of_if_heard(state: NodeState, /, *args: Said.args, **kwargs: Said.kwargs) -> None:
-        if is_heard(state):
+        if is_heard(state.vhosts):
             tell_of(state, *args, **kwargs)
 
     return tell_of_if_heard

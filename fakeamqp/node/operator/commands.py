@@ -12,6 +12,7 @@ from fakeamqp.node.metadata.policy_keys import policy_errors
 from fakeamqp.node.observers.event_exchange import OPERATOR
 from fakeamqp.node.queues.queue_arguments import QUEUE_TYPES
 from fakeamqp.node.sessions.handshake import force_close
+from fakeamqp.node.state.access import Access
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.facts import (
@@ -27,21 +28,21 @@ from fakeamqp.spec.errors import Misuse
 from fakeamqp.spec.tables import Table, copy_table
 
 
-def existing_vhost(state: NodeState, name: str) -> VirtualHost:
+def existing_vhost(vhosts: dict[str, VirtualHost], name: str) -> VirtualHost:
     """A virtual host; raises Misuse if there is none."""
-    vhost = state.vhosts.get(name)
+    vhost = vhosts.get(name)
     if vhost is None:
         raise Misuse(
-            f"no virtual host {name!r}; there is {', '.join(map(repr, state.vhosts))}. "
+            f"no virtual host {name!r}; there is {', '.join(map(repr, vhosts))}. "
             "Name it in Broker(vhosts=...) or call broker.add_vhost first"
         )
     return vhost
 
 
-def existing_user(state: NodeState, name: str) -> UserFact:
-    user = state.access.users.get(name)
+def existing_user(access: Access, name: str) -> UserFact:
+    user = access.users.get(name)
     if user is None:
-        raise Misuse(f"no user {name!r}; there is {', '.join(map(repr, state.access.users))}")
+        raise Misuse(f"no user {name!r}; there is {', '.join(map(repr, access.users))}")
     return user
 
 
@@ -62,7 +63,7 @@ def assert_queue_type(name: object) -> None:
 
 def delete_vhost(state: NodeState, name: str) -> None:
     """A virtual host goes, with all that is in it; its clients are disconnected."""
-    vhost = existing_vhost(state, name)
+    vhost = existing_vhost(state.vhosts, name)
     for connection in list(state.connections.values()):
         if connection.vhost is vhost:
             force_close(state, connection, f"vhost '{name}' is deleted")
@@ -92,12 +93,12 @@ def add_user(state: NodeState, name: str, password: str, tags: tuple[str, ...]) 
 def change_password(state: NodeState, name: str, password: str) -> None:
     """A user's new password, from the next login on."""
     assert_text("a password", password)
-    commit(state, existing_user(state, name).replace(password=password, password_hash=""))
+    commit(state, existing_user(state.access, name).replace(password=password, password_hash=""))
 
 
 def set_user_tags(state: NodeState, name: str, tags: tuple[str, ...]) -> None:
     """A user's tags, instead of those before."""
-    commit(state, existing_user(state, name).replace(tags=_checked_tags(tags)))
+    commit(state, existing_user(state.access, name).replace(tags=_checked_tags(tags)))
 
 
 def _checked_tags(tags: object) -> tuple[str, ...]:
@@ -117,7 +118,7 @@ def assert_text(what: str, value: object) -> None:
 
 def delete_user(state: NodeState, name: str) -> None:
     """A user goes, with all permissions; connections are closed."""
-    user = existing_user(state, name)
+    user = existing_user(state.access, name)
     for connection in list(state.connections.values()):
         if connection.user == name:
             force_close(state, connection, f"user '{name}' is deleted")
@@ -127,8 +128,8 @@ def delete_user(state: NodeState, name: str) -> None:
 
 def set_permissions(state: NodeState, user: str, configure: str, write: str, read: str, vhost: str) -> None:
     """What a user may do in a virtual host: three regular expressions on names."""
-    existing_user(state, user)
-    existing_vhost(state, vhost)
+    existing_user(state.access, user)
+    existing_vhost(state.vhosts, vhost)
     for pattern in (configure, write, read):
         assert_text("a permission's pattern", pattern)
         _assert_pattern(pattern)
@@ -137,8 +138,8 @@ def set_permissions(state: NodeState, user: str, configure: str, write: str, rea
 
 def clear_permissions(state: NodeState, user: str, vhost: str) -> None:
     """A user may no longer enter a virtual host."""
-    existing_user(state, user)
-    existing_vhost(state, vhost)
+    existing_user(state.access, user)
+    existing_vhost(state.vhosts, vhost)
     found = state.access.permissions.get((vhost, user))
     if found is not None:
         retract(state, found)
@@ -146,8 +147,8 @@ def clear_permissions(state: NodeState, user: str, vhost: str) -> None:
 
 def set_topic_permissions(state: NodeState, user: str, exchange: str, write: str, read: str, vhost: str) -> None:
     """Which routing keys a user may use on a topic exchange; `{username}` and `{vhost}` stand for those."""
-    existing_user(state, user)
-    existing_vhost(state, vhost)
+    existing_user(state.access, user)
+    existing_vhost(state.vhosts, vhost)
     for pattern in (write, read):
         _assert_pattern(pattern)
     commit(state, TopicPermissionFact(user, vhost, exchange, write, read))
@@ -158,7 +159,7 @@ def set_policy(state: NodeState, policy: PolicyFact, *, let_pass: tuple[str, ...
 
     `let_pass` are keys of plugins that it may name though they change nothing.
     """
-    vhost = existing_vhost(state, policy.vhost)
+    vhost = existing_vhost(state.vhosts, policy.vhost)
     errors = policy_errors(policy, state.profile, let_pass)
     if errors:
         raise validation_failed(errors)
@@ -168,7 +169,7 @@ def set_policy(state: NodeState, policy: PolicyFact, *, let_pass: tuple[str, ...
 
 def clear_policy(state: NodeState, name: str, vhost: str, *, is_operator: bool) -> None:
     """A policy holds no longer."""
-    policy = existing_vhost(state, vhost).policies.find(name, is_operator=is_operator)
+    policy = existing_vhost(state.vhosts, vhost).policies.find(name, is_operator=is_operator)
     if policy is None:
         raise Misuse(f"no {'operator ' if is_operator else ''}policy {name!r} in virtual host {vhost!r}")
     retract(state, policy)
@@ -176,7 +177,7 @@ def clear_policy(state: NodeState, name: str, vhost: str, *, is_operator: bool) 
 
 def set_vhost_limits(state: NodeState, limits: Table, vhost: str) -> None:
     """A virtual host's limits, instead of those before; what is there already stays."""
-    existing_vhost(state, vhost)
+    existing_vhost(state.vhosts, vhost)
     errors = limits_errors("limits", VHOST_LIMITS, limits)
     if errors:
         raise validation_failed(errors)
@@ -185,7 +186,7 @@ def set_vhost_limits(state: NodeState, limits: Table, vhost: str) -> None:
 
 def clear_vhost_limits(state: NodeState, vhost: str) -> None:
     """A virtual host is limited no longer."""
-    found = existing_vhost(state, vhost).limits
+    found = existing_vhost(state.vhosts, vhost).limits
     if found is None:
         raise Misuse(f"virtual host {vhost!r} has no limits")
     retract(state, found)
@@ -193,7 +194,7 @@ def clear_vhost_limits(state: NodeState, vhost: str) -> None:
 
 def set_user_limits(state: NodeState, user: str, limits: Table) -> None:
     """A user's limits, beside those before."""
-    found = existing_user(state, user)
+    found = existing_user(state.access, user)
     errors = limits_errors("user-limits", USER_LIMITS, limits)
     if errors:
         raise validation_failed(errors)
@@ -202,7 +203,7 @@ def set_user_limits(state: NodeState, user: str, limits: Table) -> None:
 
 def clear_user_limits(state: NodeState, user: str, name: str) -> None:
     """One of a user's limits, or with "all" each of them, holds no longer."""
-    found = existing_user(state, user)
+    found = existing_user(state.access, user)
     if name not in (*USER_LIMITS, "all"):
         raise Misuse(f"a user's limit is one of {', '.join(USER_LIMITS)}, or all; not {name!r}")
     left = {key: value for key, value in found.limits.items() if name not in (key, "all")}
@@ -211,7 +212,7 @@ def clear_user_limits(state: NodeState, user: str, name: str) -> None:
 
 def close_connections(state: NodeState, reason: str, vhost: str | None) -> None:
     """Disconnect every client, or those of one virtual host."""
-    wanted = None if vhost is None else existing_vhost(state, vhost)
+    wanted = None if vhost is None else existing_vhost(state.vhosts, vhost)
     for connection in list(state.connections.values()):
         if wanted is None or connection.vhost is wanted:
             force_close(state, connection, reason)
@@ -219,7 +220,7 @@ def close_connections(state: NodeState, reason: str, vhost: str | None) -> None:
 
 def set_tracing(state: NodeState, vhost: str, is_traced: bool) -> None:
     """Switch the firehose of a virtual host on or off. It is off after a restart, as RabbitMQ keeps it nowhere."""
-    existing_vhost(state, vhost).is_traced = is_traced
+    existing_vhost(state.vhosts, vhost).is_traced = is_traced
 
 
 def _forget_permissions(state: NodeState, user: str | None = None, vhost: str | None = None) -> None:

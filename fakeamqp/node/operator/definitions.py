@@ -86,7 +86,7 @@ def import_definitions(state: NodeState, definitions: Mapping[str, Any], vhost: 
         raise Misuse(f"definitions are a JSON object, not {type(definitions).__name__}")
     assert_shapes(definitions)
     if vhost is not None:
-        existing_vhost(state, vhost)
+        existing_vhost(state.vhosts, vhost)
     run = Import(state, vhost)
     first = USERS_AND_VHOSTS if vhost is None else ()
     then = OF_A_BROKER if vhost is None else OF_A_VHOST

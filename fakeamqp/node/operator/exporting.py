@@ -14,6 +14,7 @@ from fakeamqp.node.state.vhost import VirtualHost
 from fakeamqp.node.words.facts import BindingFact, ExchangeFact, PolicyFact, QueueFact, UserFact, VirtualHostFact
 from fakeamqp.node.words.names import NODE_NAME
 from fakeamqp.node.words.passwords import hash_of
+from fakeamqp.node.words.profile import Profile
 
 Definition = dict[str, Any]
 
@@ -28,12 +29,12 @@ def export_definitions(state: NodeState, name: str | None) -> Definition:
         "product_version": version,
     }
     if name is not None:
-        vhost = existing_vhost(state, name)
-        found = _topology(state, [vhost])
+        vhost = existing_vhost(state.vhosts, name)
+        found = _topology(state.profile, [vhost])
         for entries in found.values():
             for entry in entries:
                 del entry["vhost"]
-        return {**about, **_about_vhost(state, vhost), **found}
+        return {**about, **_about_vhost(state.profile, vhost), **found}
     access = state.access
     return {
         **about,
@@ -41,32 +42,32 @@ def export_definitions(state: NodeState, name: str | None) -> Definition:
         "original_cluster_name": NODE_NAME,
         "explanation": f"Definitions of cluster '{NODE_NAME}'",
         "users": [_user(each) for each in access.users.values()],
-        "vhosts": [_vhost(state, each.fact) for each in state.vhosts.values()],
+        "vhosts": [_vhost(state.profile, each.fact) for each in state.vhosts.values()],
         "permissions": [_plain(each) for each in access.permissions.values()],
         "topic_permissions": [_plain(each) for each in access.topic_permissions.values()],
         "global_parameters": [_plain(each) for each in state.global_parameters.values()],
-        **_topology(state, list(state.vhosts.values())),
+        **_topology(state.profile, list(state.vhosts.values())),
     }
 
 
-def _about_vhost(state: NodeState, vhost: VirtualHost) -> Definition:
+def _about_vhost(profile: Profile, vhost: VirtualHost) -> Definition:
     return {
         "rabbitmq_definition_format": "single_virtual_host",
         "original_vhost_name": vhost.name,
         "explanation": f"Definitions of virtual host '{vhost.name}'",
-        **{key: value for key, value in _vhost(state, vhost.fact).items() if key not in ("name", "tags")},
+        **{key: value for key, value in _vhost(profile, vhost.fact).items() if key not in ("name", "tags")},
         "limits": {} if vhost.limits is None else _json(vhost.limits.limits),
     }
 
 
-def _topology(state: NodeState, vhosts: list[VirtualHost]) -> dict[str, list[Definition]]:
+def _topology(profile: Profile, vhosts: list[VirtualHost]) -> dict[str, list[Definition]]:
     def of_all(entries: Callable[[VirtualHost], list[Definition]]) -> list[Definition]:
         return [entry for vhost in vhosts for entry in entries(vhost)]
 
     return {
         "parameters": of_all(_parameters),
         "policies": of_all(lambda vhost: [_policy(each) for each in vhost.policies.all(is_operator=False)]),
-        "queues": of_all(lambda vhost: _queues(state, vhost)),
+        "queues": of_all(lambda vhost: _queues(profile, vhost)),
         "exchanges": of_all(_exchanges),
         "bindings": of_all(_bindings),
     }
@@ -101,8 +102,8 @@ def _user(user: UserFact) -> Definition:
     }
 
 
-def _vhost(state: NodeState, vhost: VirtualHostFact) -> Definition:
-    kind = vhost.default_queue_type or ("classic" if state.profile.fills_in_queue_type else None)
+def _vhost(profile: Profile, vhost: VirtualHostFact) -> Definition:
+    kind = vhost.default_queue_type or ("classic" if profile.fills_in_queue_type else None)
     default = {} if kind is None else {"default_queue_type": kind}
     about = {"description": vhost.description, "tags": list(vhost.tags), **default}
     return {"name": vhost.name, "metadata": dict(about), **about}
@@ -131,8 +132,8 @@ def _policy(policy: PolicyFact) -> Definition:
     }
 
 
-def _queues(state: NodeState, vhost: VirtualHost) -> list[Definition]:
-    defaults = DEFAULT_ARGUMENTS if state.profile.fills_in_queue_type else {}
+def _queues(profile: Profile, vhost: VirtualHost) -> list[Definition]:
+    defaults = DEFAULT_ARGUMENTS if profile.fills_in_queue_type else {}
     return [_queue(each.fact, defaults) for each in vhost.queues.values() if each.owner is None]
 
 

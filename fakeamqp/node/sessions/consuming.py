@@ -55,7 +55,7 @@ def consume(state: NodeState, channel: Channel, method: BasicConsume) -> None:
     if name == REPLY_TO:
         reply_to.consume(state, channel, method)
         return
-    check_queue(state, channel, "read", name)
+    check_queue(state.profile, state.access, channel, "read", name)
     queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
     where = queue_named(name, queue.fact.vhost)
@@ -93,7 +93,7 @@ def cancel(state: NodeState, channel: Channel, method: BasicCancel) -> None:
     """basic.cancel; cancelling what does not exist succeeds. A consumer of replies goes before one of this tag."""
     consumer = channel.consumers.get(method.consumer_tag)
     if channel.reply_consumer is not None and channel.reply_consumer.tag == method.consumer_tag:
-        stop_consuming(state, channel)
+        stop_consuming(state.reply_channels, channel)
     elif consumer is not None:
         cancel_consumer(state, consumer)
     if not method.nowait:
@@ -104,7 +104,7 @@ def get(state: NodeState, channel: Channel, method: BasicGet) -> None:
     """basic.get."""
     name = method.queue or channel.queue_meant("")
     if ("read", "queue", name) not in channel.permitted:
-        check_queue(state, channel, "read", name)
+        check_queue(state.profile, state.access, channel, "read", name)
     queue = channel.vhost.queues.get(name) or channel.vhost.queue(name)
     if queue.owner is not None:
         assert_may_use(queue.fact, channel.connection.id)

@@ -9,6 +9,7 @@ from fakeamqp.node.metadata.permissions import check_exchange, check_queue, chec
 from fakeamqp.node.observers import event_exchange
 from fakeamqp.node.queues.declaring import assert_may_use
 from fakeamqp.node.routing.exchanges import Exchange, assert_equivalent_exchange
+from fakeamqp.node.state.access import Access
 from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.vhost import VirtualHost
@@ -16,6 +17,7 @@ from fakeamqp.node.words.arguments import parse_alternate_exchange
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import BindingFact, ExchangeFact
 from fakeamqp.node.words.names import exchange_named, refuse_reserved, stripped
+from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import access_refused, precondition_failed
 from fakeamqp.spec.methods import (
     ExchangeBind,
@@ -52,7 +54,7 @@ def _declare_actively(
 ) -> None:
     kind = state.exchange_types.find(method.type)
     _refuse_default(name)
-    check_exchange(state, channel, "configure", name)
+    check_exchange(state.profile, state.access, channel, "configure", name)
     fact = ExchangeFact(
         vhost.name, name, method.type, method.durable, method.auto_delete, method.internal, method.arguments
     )
@@ -63,8 +65,8 @@ def _declare_actively(
     refuse_reserved("exchange", name)
     alternate = parse_alternate_exchange(method.arguments, exchange_named(name, vhost.name))
     if alternate is not None:
-        check_exchange(state, channel, "read", name)
-        check_exchange(state, channel, "write", alternate)
+        check_exchange(state.profile, state.access, channel, "read", name)
+        check_exchange(state.profile, state.access, channel, "write", alternate)
     kind.check_arguments(method.arguments)
     commit(state, fact, channel.connection.user)
 
@@ -76,7 +78,7 @@ def delete(state: NodeState, channel: Channel, method: ExchangeDelete) -> None:
     _refuse_default(name)
     if name.startswith("amq."):
         raise access_refused(f"deletion of system {exchange_named(name, vhost.name)} not allowed")
-    check_exchange(state, channel, "configure", name)
+    check_exchange(state.profile, state.access, channel, "configure", name)
     exchange = vhost.exchanges.get(name)
     if exchange is not None:
         if method.if_unused and exchange.bindings:
@@ -130,7 +132,7 @@ def _bind(
 ) -> None:
     source = stripped(source)
     vhost = channel.vhost
-    _check_binding(state, channel, source, destination, routing_key)
+    _check_binding(state.profile, state.access, channel, source, destination, routing_key)
     exchange = vhost.exchange(source)
     queue = vhost.queue(destination.name) if destination.kind == "queue" else None
     if queue is None:
@@ -161,7 +163,7 @@ def _unbind(
 ) -> None:
     source = stripped(source)
     vhost = channel.vhost
-    _check_binding(state, channel, source, destination, routing_key)
+    _check_binding(state.profile, state.access, channel, source, destination, routing_key)
     binding = Binding(source, destination, routing_key, arguments)
     if not vhost.has_binding(binding):
         return
@@ -170,18 +172,20 @@ def _unbind(
     unbind_all(state, vhost, [binding], channel.connection.user)
 
 
-def _check_binding(state: NodeState, channel: Channel, source: str, destination: Destination, routing_key: str) -> None:
+def _check_binding(
+    profile: Profile, access: Access, channel: Channel, source: str, destination: Destination, routing_key: str
+) -> None:
     # Source: rabbit_channel.erl, binding_action: write on the destination, read on the source.
     if destination.kind == "queue":
-        check_queue(state, channel, "write", destination.name)
+        check_queue(profile, access, channel, "write", destination.name)
     else:
         _refuse_default(destination.name)
-        check_exchange(state, channel, "write", destination.name)
+        check_exchange(profile, access, channel, "write", destination.name)
     _refuse_default(source)
-    check_exchange(state, channel, "read", source)
+    check_exchange(profile, access, channel, "read", source)
     exchange = channel.vhost.exchanges.get(source)
     if exchange is not None:
-        check_topic(state, channel, "read", exchange, routing_key)
+        check_topic(profile, access, channel, "read", exchange, routing_key)
 
 
 def _refuse_default(exchange: str) -> None:

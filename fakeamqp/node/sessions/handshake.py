@@ -18,6 +18,7 @@ from fakeamqp.node.state.connection import (
     Phase,
 )
 from fakeamqp.node.state.node_state import NodeState
+from fakeamqp.node.words.facts import GlobalParameterFact
 from fakeamqp.node.words.names import NODE_NAME
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import REPLY_NAMES, AMQPError, HardError, channel_error, not_allowed, not_implemented
@@ -59,9 +60,9 @@ CAPABILITIES = (
 )
 
 
-def cluster_name(state: NodeState) -> str:
+def cluster_name(global_parameters: dict[str, GlobalParameterFact]) -> str:
     """What the cluster is called: as its node, unless imported definitions say otherwise."""
-    parameter = state.global_parameters.get("cluster_name")
+    parameter = global_parameters.get("cluster_name")
     return NODE_NAME if parameter is None else str(parameter.value)
 
 
@@ -69,7 +70,7 @@ def start(state: NodeState, connection: Connection) -> None:
     """The protocol header has arrived."""
     properties: dict[str, Any] = {
         "capabilities": dict.fromkeys(CAPABILITIES, True),
-        "cluster_name": cluster_name(state),
+        "cluster_name": cluster_name(state.global_parameters),
         "copyright": "Copyright (c) 2007-2024 Broadcom Inc and/or its subsidiaries",
         "information": "Licensed under the MPL 2.0. Website: https://rabbitmq.com",
         "platform": f"Erlang/OTP {state.profile.erlang_version}",
@@ -155,7 +156,7 @@ def open_vhost(state: NodeState, connection: Connection, method: ConnectionOpen)
     vhost = state.vhosts.get(name)
     if vhost is None:
         raise not_allowed(f"vhost {name} not found")
-    assert_room_for_connection(state, connection.user, vhost)
+    assert_room_for_connection(state.access, state.connections, connection.user, vhost)
     if not state.access.may_enter(connection.user, name):
         raise not_allowed(f"access to vhost '{name}' refused for user '{connection.user}'")
     connection.vhost = vhost

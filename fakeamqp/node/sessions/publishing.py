@@ -10,12 +10,14 @@ from fakeamqp.node.messages.reply_to import REPLY_TO, address_for_replies, deliv
 from fakeamqp.node.metadata.permissions import check_exchange, check_topic
 from fakeamqp.node.observers.firehose import copy_publish
 from fakeamqp.node.routing.exchanges import Exchange
+from fakeamqp.node.state.access import Access
 from fakeamqp.node.state.connection import Channel, Publication
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.receipts import Awaiting, Receipt
-from fakeamqp.node.state.watching import RETURNED
+from fakeamqp.node.state.watching import RETURNED, Watch
 from fakeamqp.node.words import erlang
 from fakeamqp.node.words.names import exchange_named
+from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import access_refused, not_implemented, precondition_failed
 from fakeamqp.spec.methods import BasicPublish, BasicReturn
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
@@ -37,14 +39,14 @@ def publish(state: NodeState, channel: Channel, method: BasicPublish) -> None:
         )
     if method.immediate:
         raise not_implemented("immediate=true")
-    exchange = _exchange_to_publish_to(state, channel, method)
+    exchange = _exchange_to_publish_to(state.profile, state.access, channel, method)
     properties = method.properties
     keys: tuple[str, ...] = ()
     if properties is not EMPTY_PROPERTIES:
-        properties, keys = _checked_properties(state, channel, properties)
+        properties, keys = _checked_properties(state.profile, state.access, channel, properties)
         if keys and state.profile.checks_topics_in_cc:
             for key in keys:
-                check_topic(state, channel, "write", exchange, key)
+                check_topic(state.profile, state.access, channel, "write", exchange, key)
     message = Message(exchange.name, method.routing_key, properties, method.body, keys)
     queues = channel.vhost.route(exchange.name, message)
     if not exchange.name and (keys or not queues) and state.reply_channels:
@@ -65,42 +67,41 @@ def publish(state: NodeState, channel: Channel, method: BasicPublish) -> None:
         channel.next_publish_number += 1
     arrive(state, queues, message, channel, receipt)
     if not queues and method.mandatory:
-        give_back(state, channel, message)
+        give_back(state.now_us, state.watch, channel, message)
 
 
-def give_back(state: NodeState, channel: Channel, message: Message) -> None:
+def give_back(now_us: int, watch: Watch | None, channel: Channel, message: Message) -> None:
     """basic.return of a mandatory message that led nowhere."""
-    if state.watch is not None:
-        state.watch(state.now_us, RETURNED, message, (), channel)
+    if watch is not None:
+        watch(now_us, RETURNED, message, (), channel)
     channel.send(BasicReturn(312, "NO_ROUTE", message.exchange, message.routing_key, message.properties, message.body))
 
 
-def _exchange_to_publish_to(state: NodeState, channel: Channel, method: BasicPublish) -> Exchange:
+def _exchange_to_publish_to(profile: Profile, access: Access, channel: Channel, method: BasicPublish) -> Exchange:
     name = method.exchange  # with its line ends, unlike elsewhere (observed)
     if ("write", "exchange", name) not in channel.permitted:
-        check_exchange(state, channel, "write", name)
+        check_exchange(profile, access, channel, "write", name)
     exchange = channel.vhost.exchanges.get(name) or channel.vhost.exchange(name)
     if exchange.fact.internal:
         raise access_refused(f"cannot publish to internal {exchange_named(name, channel.vhost.name)}")
-    if state.access.topic_permissions:
-        check_topic(state, channel, "write", exchange, method.routing_key)
+    if access.topic_permissions:
+        check_topic(profile, access, channel, "write", exchange, method.routing_key)
     return exchange
 
 
 def _checked_properties(
-    state: NodeState, channel: Channel, properties: BasicProperties
+    profile: Profile, access: Access, channel: Channel, properties: BasicProperties
 ) -> tuple[BasicProperties, tuple[str, ...]]:
     """Refuse what RabbitMQ refuses; answers the properties as they are delivered, and further routing keys."""
-    profile = state.profile
     normalised = properties
     if properties.reply_to == REPLY_TO:  # before all else (observed)
         normalised = properties.replace(reply_to=address_for_replies(channel))
     if not profile.checks_message_before_user_id:
-        _check_user_id(state, channel, properties)
+        _check_user_id(access, channel, properties)
     expiration = _checked_expiration(properties.expiration)
     keys = sender_selected_keys(properties.headers) if properties.headers else ()
     if profile.checks_message_before_user_id:
-        _check_user_id(state, channel, properties)
+        _check_user_id(access, channel, properties)
     if profile.delivery_mode_is_checked and properties.delivery_mode not in (None, 1, 2):
         raise precondition_failed(f"invalid message: {{delivery_mode_unknown,{properties.delivery_mode}}}")
     if properties.headers and (BCC in properties.headers or profile.sorts_headers):
@@ -111,9 +112,9 @@ def _checked_properties(
     return normalised, keys
 
 
-def _check_user_id(state: NodeState, channel: Channel, properties: BasicProperties) -> None:
+def _check_user_id(access: Access, channel: Channel, properties: BasicProperties) -> None:
     user = channel.connection.user
-    if properties.user_id in (None, user) or "impersonator" in state.access.users[user].tags:
+    if properties.user_id in (None, user) or "impersonator" in access.users[user].tags:
         return
     raise precondition_failed(f"user_id property set to '{properties.user_id}' but authenticated user was '{user}'")
 

@@ -18,7 +18,7 @@ from fakeamqp.node.queues.declaring import (
 )
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.queues.queue_arguments import QUEUE_TYPE, checked_dead_letter_exchange
-from fakeamqp.node.state.connection import Channel
+from fakeamqp.node.state.connection import Channel, Connection
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.queue_commands import Purge
 from fakeamqp.node.state.vhost import VirtualHost
@@ -38,7 +38,7 @@ def declare(state: NodeState, channel: Channel, method: QueueDeclare) -> None:
     """queue.declare."""
     if method.queue.startswith(REPLY_TO):
         name = stripped(method.queue)
-        assert_declarable(state, channel, name)
+        assert_declarable(state.reply_channels, channel, name)
         channel.last_queue = name
         if not method.nowait:
             channel.send(QueueDeclareOk(name, 0, 1))
@@ -48,14 +48,16 @@ def declare(state: NodeState, channel: Channel, method: QueueDeclare) -> None:
     renew_lease(state, queue)
     if not method.nowait:
         messages = queue.type.count_messages(queue)
-        channel.send(QueueDeclareOk(queue.name, messages, queue.type.count_consumers(queue, _holders(state, queue))))
+        channel.send(
+            QueueDeclareOk(queue.name, messages, queue.type.count_consumers(queue, _holders(state.connections, queue)))
+        )
 
 
-def _holders(state: NodeState, queue: Queue) -> Iterator[tuple[Channel, str | None]]:
+def _holders(connections: dict[int, Connection], queue: Queue) -> Iterator[tuple[Channel, str | None]]:
     """Who holds messages of a queue: the channel and the consumer's tag, or None after a basic.get."""
     if not queue.unacked:
         return
-    for connection in state.connections.values():
+    for connection in connections.values():
         for channel in connection.channels.values():
             for each in channel.held():
                 if each.queue is queue:
@@ -79,7 +81,7 @@ def _declare_actively(state: NodeState, channel: Channel, method: QueueDeclare) 
     else:
         check_server_named(arguments.get(QUEUE_TYPE))
         name = f"amq.gen-{state.new_name()}"
-    check_queue(state, channel, "configure", name)
+    check_queue(state.profile, state.access, channel, "configure", name)
     owner = channel.connection.id if method.exclusive else None
     # An exclusive queue goes with its connection whatever it was declared as; RabbitMQ stores it as not durable.
     durable = method.durable and not method.exclusive
@@ -92,8 +94,8 @@ def _declare_actively(state: NodeState, channel: Channel, method: QueueDeclare) 
         assert_room_for_queue(vhost, name)
     dead_letter_exchange = checked_dead_letter_exchange(fact.arguments, queue_named(name, vhost.name))
     if dead_letter_exchange is not None:
-        check_queue(state, channel, "read", name)
-        check_exchange(state, channel, "write", dead_letter_exchange)
+        check_queue(state.profile, state.access, channel, "read", name)
+        check_exchange(state.profile, state.access, channel, "write", dead_letter_exchange)
     check_arguments(fact, state.profile)
     assert_room_for_queue(vhost, name)
     commit(state, fact, channel.connection.user)
@@ -114,7 +116,7 @@ def with_default_type(vhost: VirtualHost, arguments: Table) -> Table:
 def purge(state: NodeState, channel: Channel, method: QueuePurge) -> None:
     """queue.purge: every ready message goes; what is unacknowledged stays."""
     name = channel.queue_meant(method.queue)
-    check_queue(state, channel, "read", name)
+    check_queue(state.profile, state.access, channel, "read", name)
     queue = channel.vhost.queue(name)
     assert_may_use(queue.fact, channel.connection.id)
     queue.type.check_purge(queue)
@@ -124,7 +126,7 @@ def purge(state: NodeState, channel: Channel, method: QueuePurge) -> None:
 def delete(state: NodeState, channel: Channel, method: QueueDelete) -> None:
     """queue.delete; deleting what does not exist succeeds."""
     name = stripped(channel.queue_meant(method.queue))
-    check_queue(state, channel, "configure", name)
+    check_queue(state.profile, state.access, channel, "configure", name)
     queue = channel.vhost.queues.get(name)
     if queue is not None:
         assert_may_use(queue.fact, channel.connection.id)

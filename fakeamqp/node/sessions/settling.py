@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 from fakeamqp.node.queues.queue import Unacked
 from fakeamqp.node.state.connection import ACKNOWLEDGED, REJECTED, REQUEUED, Channel, Outcome
 from fakeamqp.node.state.node_state import NodeState
-from fakeamqp.node.state.queue_commands import Credit, Settle
+from fakeamqp.node.state.queue_commands import Command, Credit, Settle
 from fakeamqp.spec.errors import HardError, not_implemented
 from fakeamqp.spec.methods import BasicAck, BasicNack, BasicRecover, BasicRecoverAsync, BasicRecoverOk, BasicReject
 
@@ -56,12 +57,12 @@ def _decide(state: NodeState, channel: Channel, deliveries: list[Unacked], outco
 
 def recover(state: NodeState, channel: Channel, method: BasicRecover) -> None:
     """basic.recover: everything that is unacknowledged on the channel goes back to its queue, once that is promised."""
-    _check_recovery(state, channel, method)
+    _check_recovery(channel, method)
     channel.send(BasicRecoverOk())
     settle_deliveries(state, channel, channel.pick(0, True), REQUEUED)
 
 
-def _check_recovery(state: NodeState, channel: Channel, method: BasicRecover | BasicRecoverAsync) -> None:
+def _check_recovery(channel: Channel, method: BasicRecover | BasicRecoverAsync) -> None:
     if not method.requeue:
         raise not_implemented("requeue=false")
     for each in channel.unacked.values():
@@ -70,7 +71,7 @@ def _check_recovery(state: NodeState, channel: Channel, method: BasicRecover | B
 
 def recover_async(state: NodeState, channel: Channel, method: BasicRecoverAsync) -> None:
     """basic.recover-async, the same without an answer."""
-    _check_recovery(state, channel, method)
+    _check_recovery(channel, method)
     settle_deliveries(state, channel, channel.pick(0, True), REQUEUED)
 
 
@@ -89,7 +90,7 @@ def settle_deliveries(state: NodeState, channel: Channel, deliveries: list[Unack
     for key in sorted(groups):
         _send(state, channel, groups[key], outcome)
     if channel.global_prefetch:
-        _give_credit(state, channel)
+        _give_credit(state.line, channel)
 
 
 def _send(state: NodeState, channel: Channel, group: list[Unacked], outcome: Outcome) -> None:
@@ -105,7 +106,7 @@ def _send(state: NodeState, channel: Channel, group: list[Unacked], outcome: Out
     state.line.append(Settle(queue, channel, consumer, group, outcome))
 
 
-def _give_credit(state: NodeState, channel: Channel) -> None:
+def _give_credit(line: deque[Command], channel: Channel) -> None:
     """Tell queues that the channel may have room for more."""
     queues = dict.fromkeys(consumer.queue.name for consumer in channel.consumers.values())
-    state.line.extend(Credit(channel.vhost.queues[name], channel) for name in queues)
+    line.extend(Credit(channel.vhost.queues[name], channel) for name in queues)

@@ -11,6 +11,7 @@ from fakeamqp.node.sessions.settling import check_return, settle_deliveries
 from fakeamqp.node.state.connection import ACKNOWLEDGED, Channel, Publication, Transaction
 from fakeamqp.node.state.node_state import NodeState
 from fakeamqp.node.state.receipts import Commit, Receipt
+from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import precondition_failed
 from fakeamqp.spec.methods import (
     ConfirmSelect,
@@ -66,10 +67,10 @@ def commit(state: NodeState, channel: Channel, method: TxCommit) -> None:
 
 def _send(state: NodeState, channel: Channel, publication: Publication) -> Receipt:
     receipt = Receipt()
-    queues = _queues_now(state, channel, publication)
+    queues = _queues_now(state.profile, channel, publication)
     arrive(state, queues, publication.message, channel, receipt)
     if publication.mandatory and not queues and not _gone(state, publication):
-        give_back(state, channel, publication.message)
+        give_back(state.now_us, state.watch, channel, publication.message)
     return receipt
 
 
@@ -82,13 +83,13 @@ def _gone(state: NodeState, publication: Publication) -> list[Queue]:
     return [each for each in publication.queues if each.is_deleted and state.profile.tx_keeps_queue_identity]
 
 
-def _queues_now(state: NodeState, channel: Channel, publication: Publication) -> tuple[Queue, ...]:
+def _queues_now(profile: Profile, channel: Channel, publication: Publication) -> tuple[Queue, ...]:
     """Those of a publication's queues that exist at commit.
 
     3.10 remembers names, so that a queue declared since takes part; 4.0 remembers the queues (observed).
     """
     vhost = channel.vhost
-    if state.profile.tx_keeps_queue_identity:
+    if profile.tx_keeps_queue_identity:
         return tuple(queue for queue in publication.queues if not queue.is_deleted)
     found = (vhost.queues.get(name) for name in publication.names)
     return tuple(dict.fromkeys(queue for queue in found if queue is not None))

@@ -23,7 +23,7 @@ class Listings:
     def vhost(self, name: str = "/") -> VirtualHostSnapshot:
         """A virtual host as it is now. Raises Misuse if there is none, or while the broker is down."""
         with self._world.lock:
-            return vhost_snapshot(commands.existing_vhost(self._world.running_node("vhost").state, name))
+            return vhost_snapshot(commands.existing_vhost(self._world.running_node("vhost").state.vhosts, name))
 
     def vhosts(self) -> list[VirtualHostSnapshot]:
         """All virtual hosts as they are now."""

@@ -51,7 +51,7 @@ class Questions:
         with self._world.lock:
             node = self._world.running_node("explain")
             message = _message(exchange, routing_key, properties, as_body(body) or b"")
-            return explain(node, commands.existing_vhost(node.state, vhost), message)
+            return explain(node, commands.existing_vhost(node.state.vhosts, vhost), message)
 
     def explain_published(
         self, event: Event | None = None, *, body: bytes | str | None = None, message_id: str | None = None
@@ -73,7 +73,7 @@ class Questions:
             message = _message(found.exchange, found.routing_key, found.properties, found.body)
             details = found.details or (None if routed is None else routed.details)
             name = "/" if details is None else details["vhost"]
-            explanation = explain(node, commands.existing_vhost(node.state, name), message)
+            explanation = explain(node, commands.existing_vhost(node.state.vhosts, name), message)
             went = [] if routed is None or routed.details is None else routed.details["queues"]
             if routed is None or set(went) == set(explanation.queues):
                 return explanation

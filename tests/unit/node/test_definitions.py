@@ -270,9 +270,9 @@ def test_an_imported_queue_expires(node: Node) -> None:
 
 
 def test_global_parameters_are_kept_and_may_name_the_cluster(node: Node) -> None:
-    assert cluster_name(node.state) == "rabbit@localhost"
+    assert cluster_name(node.state.global_parameters) == "rabbit@localhost"
     load(node, global_parameters=[{"name": "cluster_name", "value": "prod"}, {"name": "mine", "value": {"a": [1]}}])
-    assert cluster_name(node.state) == "prod"
+    assert cluster_name(node.state.global_parameters) == "prod"
     node.shut_down(node.state.now_us)
     again = make_node(node.state.journal)
     assert again.state.global_parameters["mine"] == GlobalParameterFact("mine", {"a": [1]})
