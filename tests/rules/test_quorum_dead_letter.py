@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
+from tests.rules._helpers import wait_for
 from tests.rules._kinds import declare, drain, publish, x_death
-from tests.rules._queues import ready, wait_until_ready
+from tests.rules._queues import Connect, ready, wait_until_ready
+from tests.target import Target
 
 STRATEGIES: dict[str, dict[str, Any]] = {
     "none given": {},
@@ -205,3 +207,22 @@ def test_so_does_what_a_policy_pushes_out(channel: BlockingChannel, operator: An
     wait_until_ready(channel, "orders", 4)
     operator.set_policy("p", "^orders$", {"max-length": 1}, vhost)
     assert drain(channel, "grave", 3) == ["3", "2", "1"]
+
+
+@pytest.mark.parametrize("limit", [{"x-max-length": 0}, {"x-max-length-bytes": 3}])
+@pytest.mark.parametrize(("kind", "reason"), [("quorum", "expired"), ("classic", "maxlen")])
+def test_what_comes_back_too_late_to_a_full_quorum_queue_expires(
+    connect: Connect, channel: BlockingChannel, target: Target, kind: str, reason: str, limit: dict[str, int]
+) -> None:
+    dead_letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave"}
+    arguments = {"x-queue-type": kind, "x-message-ttl": 0, **dead_letters, **limit}
+    channel.queue_declare("q", durable=True, arguments=arguments)
+    holder = connect().channel()
+    held: list[Any] = []
+    holder.basic_consume("q", lambda *delivery: held.append(delivery))
+    channel.basic_publish("", "q", b"message")
+    wait_for(holder.connection, lambda: held)
+    target.let_time_pass(0.01)
+    holder.close()
+    wait_until_ready(channel, "grave", 1)
+    assert only_death(channel)["reason"] == reason

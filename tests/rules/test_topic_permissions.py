@@ -221,6 +221,26 @@ def test_the_topic_comes_before_the_user_id(alice: Member, vhost: str, version: 
         alice.channel().basic_publish("amq.topic", "a", b"", pika.BasicProperties(user_id="somebody"))
 
 
+@pytest.mark.parametrize(
+    ("properties", "text"),
+    [
+        ({"expiration": "soon"}, "PRECONDITION_FAILED - invalid expiration 'soon': no_integer"),
+        ({"reply_to": "amq.rabbitmq.reply-to"}, "PRECONDITION_FAILED - fast reply consumer does not exist"),
+        (
+            {"headers": {"CC": "b"}},
+            'PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,"CC",longstr}',
+        ),
+    ],
+)
+def test_in_rabbitmq_4_what_is_wrong_with_the_message_comes_before_the_topic(
+    alice: Member, vhost: str, version: str, properties: dict[str, Any], text: str
+) -> None:
+    alice.topics(write="^a")
+    told = refused(version, "write", topic("b"), vhost, alice)
+    with channel_closed(*((403, told) if version == "3.10" else (406, text))):
+        alice.channel().basic_publish("amq.topic", "b", b"", pika.BasicProperties(**properties))
+
+
 def test_an_internal_exchange_comes_before_the_topic(alice: Member, vhost: str) -> None:
     own = alice.channel()
     own.exchange_declare("internal", "topic", internal=True)

@@ -104,6 +104,8 @@ class QueueType(Record, frozen=True):
     # Properties of the type.
     limits_no_ack: bool = False
     """Whether a prefetch limit holds where nothing is to be acknowledged: then the channel does so for the client."""
+    expires_before_dropping: bool = False
+    """Whether what has expired before now expires also where the queue is too long, instead of being dropped."""
     heeds_global_prefetch: bool = False
     """Whether a channel's own prefetch limit holds."""
     carries_failures: bool = False

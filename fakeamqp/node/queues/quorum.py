@@ -311,6 +311,7 @@ def policy_wins(setting: str, profile: Profile) -> bool:
 
 QUORUM = QueueType(
     name="quorum",
+    expires_before_dropping=True,
     make_backlog=make_backlog,
     make_consumers=make_consumers,
     enqueue=enqueue,

@@ -42,11 +42,12 @@ def publish(state: NodeState, channel: Channel, method: BasicPublish) -> None:
     exchange = _exchange_to_publish_to(state.profile, state.access, channel, method)
     properties = method.properties
     keys: tuple[str, ...] = ()
+    if state.access.topic_permissions and not state.profile.checks_message_before_user:
+        check_topic(state.profile, state.access, channel, "write", exchange, method.routing_key)
     if properties is not EMPTY_PROPERTIES:
-        properties, keys = _checked_properties(state.profile, state.access, channel, properties)
-        if keys and state.profile.checks_topics_in_cc:
-            for key in keys:
-                check_topic(state.profile, state.access, channel, "write", exchange, key)
+        properties, keys = _checked_properties(state.profile, state.access, channel, exchange, method)
+    elif state.access.topic_permissions:
+        check_topic(state.profile, state.access, channel, "write", exchange, method.routing_key)
     message = Message(exchange.name, method.routing_key, properties, method.body, keys)
     queues = channel.vhost.route(exchange.name, message)
     if not exchange.name and (keys or not queues) and state.reply_channels:
@@ -84,23 +85,23 @@ def _exchange_to_publish_to(profile: Profile, access: Access, channel: Channel, 
     exchange = channel.vhost.exchanges.get(name) or channel.vhost.exchange(name)
     if exchange.fact.internal:
         raise access_refused(f"cannot publish to internal {exchange_named(name, channel.vhost.name)}")
-    if access.topic_permissions:
-        check_topic(profile, access, channel, "write", exchange, method.routing_key)
     return exchange
 
 
 def _checked_properties(
-    profile: Profile, access: Access, channel: Channel, properties: BasicProperties
+    profile: Profile, access: Access, channel: Channel, exchange: Exchange, method: BasicPublish
 ) -> tuple[BasicProperties, tuple[str, ...]]:
-    """Refuse what RabbitMQ refuses; answers the properties as they are delivered, and further routing keys."""
-    normalised = properties
-    if properties.reply_to == REPLY_TO:  # before all else (observed)
+    """Refuse what RabbitMQ refuses, in its order; answers the properties as they are delivered, and further keys."""
+    normalised = properties = method.properties
+    if properties.reply_to == REPLY_TO:
         normalised = properties.replace(reply_to=address_for_replies(channel))
-    if not profile.checks_message_before_user_id:
+    if not profile.checks_message_before_user:
         _check_user_id(access, channel, properties)
     expiration = _checked_expiration(properties.expiration)
     keys = sender_selected_keys(properties.headers) if properties.headers else ()
-    if profile.checks_message_before_user_id:
+    if profile.checks_message_before_user:
+        for key in (method.routing_key, *keys) if access.topic_permissions else ():
+            check_topic(profile, access, channel, "write", exchange, key)
         _check_user_id(access, channel, properties)
     if profile.delivery_mode_is_checked and properties.delivery_mode not in (None, 1, 2):
         raise precondition_failed(f"invalid message: {{delivery_mode_unknown,{properties.delivery_mode}}}")

@@ -40,12 +40,11 @@ class Profile(Record, frozen=True):
     """Whether a message's headers are delivered sorted by name."""
     headers_timestamps_match: bool
     """Whether a headers exchange finds a timestamp equal to itself; 4.0 compares seconds to milliseconds."""
-    checks_message_before_user_id: bool
-    """Whether a bad CC or expiration is reported before a bad user_id."""
+    checks_message_before_user: bool
+    """Whether a bad CC or expiration is reported before what the user may not: write to a topic, or to one of those in
+    CC and BCC, which an earlier version does not look at; name another user."""
     tx_keeps_queue_identity: bool
     """Whether tx.commit means the queues that existed at publish, and fails where one is gone."""
-    checks_topics_in_cc: bool
-    """Whether topic permissions also hold for the routing keys in CC and BCC."""
     keeps_own_deaths: bool
     """Whether the broker counts a message's deaths itself, or believes its x-death header."""
     default_delivery_limit: int | None
@@ -154,9 +153,8 @@ PROFILES: dict[str, Profile] = {
         normalises_expiration=False,
         sorts_headers=False,
         headers_timestamps_match=True,
-        checks_message_before_user_id=False,
+        checks_message_before_user=False,
         tx_keeps_queue_identity=False,
-        checks_topics_in_cc=False,
         keeps_own_deaths=False,
         default_delivery_limit=None,
         binding_again_is_an_event=False,
@@ -208,9 +206,8 @@ PROFILES: dict[str, Profile] = {
         normalises_expiration=True,
         sorts_headers=True,
         headers_timestamps_match=False,
-        checks_message_before_user_id=True,
+        checks_message_before_user=True,
         tx_keeps_queue_identity=True,
-        checks_topics_in_cc=True,
         keeps_own_deaths=True,
         default_delivery_limit=20,
         binding_again_is_an_event=True,

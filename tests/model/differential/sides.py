@@ -60,7 +60,7 @@ class Topology(NamedTuple):
     queues: tuple[QueueDeclare, ...]
     bindings: tuple[Method, ...]
     fleeting: tuple[str, ...]
-    """Names of queues that cannot be declared again: those that the broker has named, and exclusive ones."""
+    """What the program calls queues that cannot be declared again: which the broker has named, or are exclusive."""
 
 
 class Side:
@@ -282,14 +282,14 @@ class Side:
             wire.close()
         self.wires = [self._open_wire(connection) for connection in CONNECTIONS]
         self.owners.clear()
-        self._observer.names.clear()
         self.clear(topology)
+        self._observer.names.clear()
         for method in (*topology.exchanges, *topology.queues, *topology.bindings):
             self._say(method)
 
     def clear(self, topology: Topology) -> None:
         """Delete exchanges and queues."""
-        for name in (*(each.queue for each in topology.queues), *topology.fleeting):
+        for name in (*(each.queue for each in topology.queues), *map(self.name_of, topology.fleeting)):
             for _ in range(ATTEMPTS):
                 if self._say(QueueDelete(name)):
                     break  # otherwise it is exclusive: its connection is closed, and it will go
@@ -415,13 +415,14 @@ class FakeSide(Side):
             QueueDeclare(each.name, durable=each.durable, auto_delete=each.auto_delete, arguments=dict(each.arguments))
             for each in lasting
         ]
-        fleeting = tuple(name for name in vhost.queues if name not in {each.name for each in lasting})
+        names = {each.name for each in lasting}
+        fleeting = tuple(self.called(name) for name in vhost.queues if name not in names)
         bindings = [
             methods.ExchangeBind(each.destination, each.source, each.routing_key, arguments=dict(each.arguments))
             if each.destination_kind == "exchange"
             else methods.QueueBind(each.destination, each.source, each.routing_key, arguments=dict(each.arguments))
             for each in vhost.bindings
-            if each.destination not in fleeting
+            if each.destination_kind == "exchange" or each.destination in names
         ]
         return Topology(tuple(exchanges), tuple(queues), tuple(bindings), fleeting)
 
