@@ -18,18 +18,19 @@ from fakeamqp.spec.methods import (
     BasicPublish,
     BasicQos,
     ExchangeDeclare,
+    QueueBind,
     QueueDeclare,
     TxCommit,
     TxSelect,
 )
 from fakeamqp.spec.properties import BasicProperties
 from tests.model.differential import steps
-from tests.model.differential.compare import Comparison, compare, shrunk
+from tests.model.differential.compare import Comparison, Disagreement, compare, shrunk
 from tests.model.differential.generator import STEP_KINDS, generate
 from tests.model.differential.observations import Observation
 from tests.model.differential.runner import Runner
 from tests.model.differential.sides import FakeSide, RealSide
-from tests.model.differential.steps import USERS, Program, Step, printed
+from tests.model.differential.steps import USERS, Pass, Program, Restart, SetPermissions, Step, printed
 from tests.target import RealTarget
 
 PROGRAMS = 100
@@ -161,3 +162,63 @@ def test_a_limited_channel_may_get_the_next_delivery_before_the_returned_one(
         other, none = ({(0, 1): lines} for lines in (["BasicDeliver(...)"], []))
         assert fake.explains(nack, Observation(arrived=other, queues=expected.queues), expected) is is_excused
         assert not fake.explains(nack, Observation(arrived=none, queues=expected.queues), expected)
+
+
+def test_a_program_goes_on_where_rabbitmq_was_free() -> None:
+    bind = [Step(0, 1, QueueBind("q1", "e1", key)) for key in ("a", "b")]
+    program = (
+        Step(0, 1, QueueDeclare("q1", durable=True)),
+        Step(0, 1, QueueDeclare("q2", durable=True)),
+        Step(0, 1, ExchangeDeclare("e1", "x-random")),
+        *bind,
+        Step(0, 1, QueueBind("q2", "e1", "c")),
+        Step(0, 1, BasicPublish("e1", "a", body=b"drawn")),  # which queue gets it is chance
+        Step(0, 1, BasicPublish("", "q1", body=b"after")),
+        Step(0, 1, BasicGet("q1")),
+    )
+    comparison = between_fakes(program, "4.0", "4.0")
+    assert comparison.disagreement is None, str(comparison.disagreement)
+    assert comparison.freedoms == 1
+    assert comparison.steps > len(program)
+    assert not comparison.ending
+
+
+def test_what_fakeamqp_does_not_support_is_no_agreement() -> None:
+    program = (Step(0, 1, ExchangeDeclare("e1", "x-jms-topic")), Step(0, 1, QueueDeclare("q1")))
+    comparison = between_fakes(program, "4.0", "4.0")
+    assert "x-jms-topic" in comparison.ending
+
+
+def test_shrinking_keeps_the_same_disagreement() -> None:
+    gets = Step(0, 1, BasicGet("q1"))
+    program = (Step(0, 1, QueueDeclare("q1")), Step(0, 1, BasicPublish("", "q1", body=b"1")), gets)
+    nothing, something, other = (Observation(arrived={(0, 1): lines}) for lines in ([], ["BasicGetOk(1)"], ["Oh(1)"]))
+    found = Disagreement(program, gets, nothing, something)
+
+    def run(smaller: Program) -> Comparison:
+        brings = something if smaller[:1] == program[:1] else other
+        return Comparison(disagreement=Disagreement(smaller, gets, nothing, brings))
+
+    assert shrunk(found, run).program[:1] == program[:1]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_time_permissions_and_restarts_are_steps(version: str) -> None:
+    program = (
+        Step(0, 1, QueueDeclare("q1", durable=True, arguments={"x-message-ttl": 2000})),
+        Step(0, 1, BasicPublish("", "q1", properties=BasicProperties(delivery_mode=2), body=b"1")),
+        Step(0, 1, Restart()),
+        Step(1, 1, BasicGet("q1", no_ack=True)),
+        Step(0, 1, BasicPublish("", "q1", body=b"2")),
+        Step(0, 1, SetPermissions(read="^$")),
+        Step(1, 2, BasicGet("q1")),
+        Step(0, 1, Pass(2.5)),
+        Step(0, 1, BasicGet("q1")),
+    )
+    with contextlib.closing(FakeSide(version, VHOST)) as fake:
+        seen = [fake.make(step) and fake.observe(step) for step in program]
+    lines = [each.lines() for each in seen if isinstance(each, Observation)]
+    assert any("CONNECTION_FORCED" in line for line in lines[2])
+    assert any("body=b'1'" in line for line in lines[3])
+    assert any("reply_code=403" in line for line in lines[6])
+    assert any("BasicGetEmpty" in line for line in lines[8])
