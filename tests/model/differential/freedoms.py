@@ -11,6 +11,8 @@ from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.queues.quorum_consumers import QuorumSingleActive
 from fakeamqp.node.state.connection import Channel
+from fakeamqp.node.state.watching import DEAD_LETTERED, ROUTED
+from fakeamqp.simulation.record.events import Event
 from fakeamqp.spec import methods
 from tests.model.differential.observations import Observation, Place
 from tests.model.differential.steps import Step
@@ -70,6 +72,27 @@ def outruns_expiry(queues: Iterable[Queue], step: Step) -> bool:
     if not isinstance(step.method, TAKES):
         return False
     return any(queue.name == step.method.queue and is_quorum(queue) and queue.ttl_us == 0 for queue in queues)
+
+
+def race(events: Iterable[Event], queues: Iterable[Queue]) -> bool:
+    """Whether what a step has brought to a quorum queue came from more than one side: the channel, dead letters.
+
+    Each of them sends to the queue's log, and nobody knows which is faster.
+    """
+    sources: dict[str, set[str | None]] = {}
+    for event in events:
+        if event.details is not None and event.outcome in (ROUTED, DEAD_LETTERED):
+            for name in event.details["queues"]:
+                sources.setdefault(name, set()).add(event.details["queue"])
+    return any(is_quorum(queue) and len(sources.get(queue.name, ())) > 1 for queue in queues)
+
+
+def is_slow(events: Iterable[Event], queues: Iterable[Queue]) -> bool:
+    """Whether a quorum queue has sent dead letters, which takes a moment that no answer tells of."""
+    senders = {
+        event.details["queue"] for event in events if event.outcome == DEAD_LETTERED and event.details is not None
+    }
+    return any(is_quorum(queue) and queue.name in senders for queue in queues)
 
 
 def wakes(queues: Iterable[Queue], observation: Observation) -> bool:

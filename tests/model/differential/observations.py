@@ -32,6 +32,8 @@ class Observation:
     queues: dict[str, tuple[int, int]] = field(default_factory=dict)
     is_free: bool = field(default=False, compare=False)
     """Whether RabbitMQ may do this or something else; see `Side.may_choose`."""
+    is_slow: bool = field(default=False, compare=False)
+    """Whether RabbitMQ needs a moment, although it has answered; see `freedoms.is_slow`."""
 
     def lines(self) -> list[str]:
         """The observation as text, a line for each thing."""

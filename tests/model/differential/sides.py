@@ -38,6 +38,8 @@ from tests.model.differential.wire import NoAnswer, Wire
 MONITOR = 9
 """The channel of each connection on which queues are asked how they are."""
 NOT_FOUND = 404
+A_MOMENT = 0.02
+"""Seconds in which a real broker does what nobody can ask about."""
 ATTEMPTS = 2000
 """How often to try to delete a queue."""
 LONGEST_SECONDS = 1.5
@@ -429,6 +431,7 @@ class FakeSide(Side):
     def make(self, step: Step) -> bool:
         """As of any side; see there."""
         self._chooser.choices.clear()
+        self.broker.trace.clear()
         channel = self._channel(step)
         self._leaves_freedom = freedoms.overtakes(channel, step)
         self._outruns_expiry = freedoms.outruns_expiry(self._queues(), step)
@@ -448,8 +451,11 @@ class FakeSide(Side):
         self.queues = observation.queues = {called: answer for called, answer in answers.items() if answer is not None}
         for name, queue in self.broker.vhost(self.vhost).queues.items():
             self._types.setdefault(name, set()).add(queue.type)
+        effects = self.broker.trace.filter(kind="effect")
+        observation.is_slow = freedoms.is_slow(effects, self._queues())
         observation.is_free = (
             is_free
+            or freedoms.race(effects, self._queues())
             or self._leaves_freedom
             or freedoms.wakes(self._queues(), observation)
             or any(choice.of > 1 for choice in self._chooser.choices)
@@ -524,6 +530,8 @@ class RealSide(Side):
             if observation == expected or self.is_interleaved(observation, expected) or time.monotonic() > deadline:
                 break
         self.renew(observation)
+        if expected.is_slow:
+            time.sleep(A_MOMENT)
         return observation
 
     def _ask_queues(self, expected: Observation) -> dict[str, tuple[int, int]]:
