@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--programs", type=int, default=2000, help="how many programs (default: 2000)")
     parser.add_argument("--steps", type=int, default=50, help="steps of each program (default: 50)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first program; each has the next (default: 1)")
+    parser.add_argument("--shrinking", type=float, default=60, help="seconds to make one small (default: 60)")
     parser.add_argument("--disagreements", type=int, default=1, help="stop after so many disagreements (default: 1)")
     return parser.parse_args()
 
@@ -53,7 +54,8 @@ def main() -> int:
             if found is not None:
                 disagreements += 1
                 progress.console.print(f"seed {seed}: a disagreement, being made small", markup=False)
-                small = shrunk(found, runner.run_shrinking)
+                latest = time.monotonic() + options.shrinking
+                small = shrunk(found, runner.run_shrinking, lambda latest=latest: time.monotonic() < latest)
                 progress.console.print(str(small), markup=False, highlight=False, soft_wrap=True)
             progress.advance(bar)
             if disagreements >= options.disagreements:

@@ -113,12 +113,14 @@ def with_ending(program: Program, fake: FakeSide) -> Iterator[Step]:
             yield Step(fake.owners.get(name, 0), 1, BasicGet(called, no_ack=True))
 
 
-def shrunk(found: Disagreement, run: Callable[[Program], Comparison]) -> Disagreement:
+def shrunk(
+    found: Disagreement, run: Callable[[Program], Comparison], may_go_on: Callable[[], bool] = lambda: True
+) -> Disagreement:
     """A smaller disagreement: steps are taken away, many at once and then one by one, while the two still disagree
     in the same way."""
     size = max(1, len(found.program) // 2)
     while True:
-        smaller = _without_some(found, size, run)
+        smaller = _without_some(found, size, run, may_go_on)
         if smaller is not None:
             found = smaller
         elif size > 1:
@@ -127,9 +129,13 @@ def shrunk(found: Disagreement, run: Callable[[Program], Comparison]) -> Disagre
             return found
 
 
-def _without_some(found: Disagreement, size: int, run: Callable[[Program], Comparison]) -> Disagreement | None:
+def _without_some(
+    found: Disagreement, size: int, run: Callable[[Program], Comparison], may_go_on: Callable[[], bool]
+) -> Disagreement | None:
     program = found.program
     for start in range(len(program) - size, -size, -size):
+        if not may_go_on():
+            return None
         rest = program[: max(0, start)] + program[start + size :]
         again = run(rest).disagreement
         if again is not None and again.kind == found.kind:

@@ -87,6 +87,18 @@ def race(events: Iterable[Event], queues: Iterable[Queue]) -> bool:
     return any(is_quorum(queue) and len(sources.get(queue.name, ())) > 1 for queue in queues)
 
 
+def ends_with_dead_letters(events: Iterable[Event], observation: Observation, step: Step) -> bool:
+    """Whether a channel has closed, and what it held has dead letters.
+
+    Those may come to a queue before this has heard that the channel, which consumes from it as well, is gone.
+    """
+    lines = [line for arrived in observation.arrived.values() for line in arrived]
+    closes = isinstance(step.method, methods.ChannelClose | methods.ConnectionClose) or any(
+        line.startswith(("ChannelClose(", "ConnectionClose(")) for line in lines
+    )
+    return closes and any(event.outcome == DEAD_LETTERED for event in events)
+
+
 def is_slow(events: Iterable[Event], queues: Iterable[Queue]) -> bool:
     """Whether a quorum queue has sent dead letters, which takes a moment that no answer tells of."""
     senders = {

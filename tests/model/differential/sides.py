@@ -456,6 +456,7 @@ class FakeSide(Side):
         observation.is_free = (
             is_free
             or freedoms.race(effects, self._queues())
+            or freedoms.ends_with_dead_letters(effects, observation, step)
             or self._leaves_freedom
             or freedoms.wakes(self._queues(), observation)
             or any(choice.of > 1 for choice in self._chooser.choices)
