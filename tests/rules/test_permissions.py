@@ -242,6 +242,17 @@ def test_binding_to_the_default_exchange_is_refused_after_the_write_permission(
         alice.connect().channel().queue_bind("q", "", "key")
 
 
+def test_binding_the_default_exchange_to_another_is_refused_after_the_write_permission(
+    alice: User, vhost: str, version: str
+) -> None:
+    alice.may()
+    with channel_closed(403, refused(version, "write", "exchange 'amq.default'", vhost, alice)):
+        alice.connect().channel().exchange_bind("", "amq.direct")
+    alice.may(write=".*")
+    with channel_closed(403, "ACCESS_REFUSED - operation not permitted on the default exchange"):
+        alice.connect().channel().exchange_bind("", "amq.direct")
+
+
 def test_publishing_to_an_internal_exchange_needs_the_permission_first(
     alice: User, channel: BlockingChannel, vhost: str, version: str
 ) -> None:

@@ -179,8 +179,8 @@ def _check_binding(
     if destination.kind == "queue":
         check_queue(profile, access, channel, "write", destination.name)
     else:
-        _refuse_default(destination.name)
         check_exchange(profile, access, channel, "write", destination.name)
+        _refuse_default(destination.name)
     _refuse_default(source)
     check_exchange(profile, access, channel, "read", source)
     exchange = channel.vhost.exchanges.get(source)
