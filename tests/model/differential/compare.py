@@ -12,6 +12,9 @@ from tests.model.differential.observations import Observation
 from tests.model.differential.sides import FakeSide, RealSide
 from tests.model.differential.steps import PLACES, Pass, Program, Step, printed
 
+LATE = "the machine was too slow for a program in which time matters"
+"""Why a program was not compared to its end that may be the next time."""
+
 
 @dataclass
 class Disagreement:
@@ -73,7 +76,7 @@ def compare(program: Program, fake: FakeSide, real: RealSide, patience: float) -
         real.make(step)
         found = real.observe(step, expected, 0 if expected.is_free else patience)
         if real.is_late and is_timed(program):
-            comparison.ending = "the machine was too slow for a program in which time matters"
+            comparison.ending = LATE
             break
         if expected.is_free or (found != expected and _is_excused(step, fake, real, expected, found)):
             comparison.freedoms += 1
