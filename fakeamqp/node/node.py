@@ -8,9 +8,10 @@ from fakeamqp.node import turn
 from fakeamqp.node.kernel.journal import Journal
 from fakeamqp.node.kernel.timers import Timer
 from fakeamqp.node.messages.late_delivery import delay
-from fakeamqp.node.metadata.lifecycle import end_connection
+from fakeamqp.node.metadata.lifecycle import end_connection, in_order_of_return
 from fakeamqp.node.metadata.policies import check_policies
 from fakeamqp.node.metadata.recovery import recover
+from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.routing.plugin_exchanges import Choose
 from fakeamqp.node.routing.registry import Matching
 from fakeamqp.node.sessions import alarms, handshake
@@ -116,6 +117,18 @@ class Node:
         self.finish_turn()
         self.state.journal.sync()
         self.state.journal.was_shut_down = True
+        self.end()
+
+    def end(self) -> None:
+        """The node goes, or has gone: what the disk knows of queues besides their messages is kept."""
+        out: dict[Queue, list[int]] = {}
+        channels = [each for connection in self.state.connections.values() for each in connection.channels.values()]
+        for channel in channels:
+            for each in in_order_of_return(channel.held(), self.state.profile):
+                out.setdefault(each.queue, []).append(each.entry.position)
+        for vhost in self.state.vhosts.values():
+            for queue in vhost.queues.values():
+                queue.type.node_goes(queue, out.get(queue, []))
 
     # -- time ---------------------------------------------------------------------------------------------------
 

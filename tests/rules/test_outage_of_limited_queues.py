@@ -89,3 +89,32 @@ def what_waits_to_be_dead_lettered_is_tried_again_at_once(site: Site) -> Iterato
     wait_until_ready(channel, "grave", 2)
     assert sorted(get_all(channel, "grave")) == [b"1", b"2"]
     wait_until_ready(channel, "orders", 1)
+
+
+@rows.row
+def what_was_returned_to_a_quorum_queue_still_goes_first(site: Site) -> Iterator[None]:
+    """What was out returns behind it; without a delivery limit, as in 3.10, what a client returns goes to the end."""
+    channel = site.channel()
+    declare(channel, "returned", "quorum")
+    send(channel, "returned", "a", "b", "c", "d")
+    holder = site.channel()
+    tags = [holder.basic_get("returned")[0].delivery_tag for _ in range(2)]
+    holder.basic_nack(tags[1])
+    wait_until_ready(channel, "returned", 3)
+    send(channel, "returned", "9high")
+    yield
+    in_order = {"3.10": ["a", "c", "d", "b", "9high"], "4.0": ["b", "a", "c", "9high", "d"]}
+    assert drain(site.channel(), "returned", 5) == in_order[site.version]
+
+
+@rows.row
+def what_was_out_of_a_quorum_queue_returns_in_the_order_of_delivery_tags_as_texts(site: Site) -> Iterator[None]:
+    channel = site.channel()
+    declare(channel, "out", "quorum")
+    send(channel, "out", *"abcdefghijkl")
+    holder = site.channel()
+    for _ in range(11):
+        holder.basic_get("out")
+    wait_until_ready(channel, "out", 1)
+    yield
+    assert drain(site.channel(), "out", 12) == list("ajkbcdefghil")

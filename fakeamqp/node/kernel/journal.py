@@ -17,10 +17,19 @@ QueueKey: TypeAlias = tuple[str, str]
 """Virtual host and name."""
 
 
+class Order(NamedTuple):
+    """In which order the messages of a quorum queue leave, as far as their positions do not tell."""
+
+    returned: tuple[int, ...]
+    """Positions of what was returned, or was out: it leaves before all else."""
+    left: int
+    """How many arrivals have left; see QuorumBacklog."""
+
+
 class QueueStore:
     """One queue's messages on disk, by position."""
 
-    __slots__ = ("deliveries", "discarded", "entries", "key")
+    __slots__ = ("deliveries", "discarded", "entries", "key", "order")
 
     def __init__(self, key: QueueKey) -> None:
         self.key = key
@@ -31,6 +40,8 @@ class QueueStore:
 
         self.discarded: dict[int, str] = {}
         """Why a message has died that still waits to be dead-lettered."""
+        self.order: Order | None = None
+        """In which order a queue's messages leave that is restored from a log of all that has happened."""
 
     def add(self, position: int, kept: tuple[Message, int, int]) -> None:
         """A message is there."""

@@ -120,7 +120,7 @@ def end_channels(state: NodeState, channels: Iterable[Channel]) -> None:
         for consumer in list(channel.consumers.values()):
             of(_queue_of(channel, consumer)).consumers.append(consumer)
             _leave(state, channel, consumer)
-        for each in _in_order_of_return(channel.held(), state.profile):
+        for each in in_order_of_return(channel.held(), state.profile):
             of(each.queue).deliveries.append(each)
         _forget(state, channel)
     state.line.extend(returns.values())
@@ -159,7 +159,7 @@ def end_connection(state: NodeState, connection: Connection, farewell: Method | 
     connection.send(EndOfStream())
 
 
-def _in_order_of_return(deliveries: list[Unacked], profile: Profile) -> list[Unacked]:
+def in_order_of_return(deliveries: list[Unacked], profile: Profile) -> list[Unacked]:
     """What a channel held that is over, in the order in which it comes back.
 
     A quorum queue goes through the consumers by tag, in 4.0 by age; each get is one. Of a get the tag is the delivery

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from sortedcontainers import SortedDict, SortedKeyList
 
+from fakeamqp.node.kernel.journal import Order
 from fakeamqp.node.kernel.message import Entry
 from fakeamqp.node.queues.log import Log
 
@@ -211,6 +212,20 @@ class QuorumBacklog:
             part.clear()
         self._left = 0  # as after a purge (observed)
         return entries
+
+    def order(self, out: Iterable[int]) -> Order:
+        """How it goes on after a restart, where these positions are out, and come back."""
+        return Order((*(each.position for each in self._returned), *out), self._left)
+
+    def restore(self, order: Order) -> None:
+        """Go on in this order; all entries are new."""
+        places = {position: place for place, position in enumerate(order.returned)}
+        self._left = order.left
+        for name in ("_high", "_normal"):
+            line: deque[Entry] = getattr(self, name)
+            self._returned += [each for each in line if each.position in places]
+            setattr(self, name, deque(each for each in line if each.position not in places))
+        self._returned = deque(sorted(self._returned, key=lambda each: places[each.position]))
 
     def check(self) -> None:
         """Every line is in order."""

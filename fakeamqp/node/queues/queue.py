@@ -67,6 +67,9 @@ class QueueType(Record, frozen=True):
     """(queue, message): whether there is no room for what arrives."""
     dies_of_publish: Callable[[Queue], bool]
     """Whether a publish to a queue that `may_refuse` kills its process."""
+    node_goes: Callable[[Queue, list[int]], None]
+    """(queue, what was out, in the order in which it will return): the node stops, or has crashed; what the disk knows
+    of the queue besides its messages is kept."""
     has_recovered: Callable[[Queue], None]
     """All that the disk had is in the queue again."""
 

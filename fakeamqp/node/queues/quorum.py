@@ -18,7 +18,6 @@ from fakeamqp.node.queues.serving import (
     check_served,
     drop_heads,
     expiry_us,
-    nothing_recovered,
     reject,
     serve,
     wake_for,
@@ -299,6 +298,24 @@ def delivered_properties(queue: Queue, entry: Entry, *, counts_from_zero: bool =
     return properties.replace(headers=in_order)
 
 
+def node_goes(queue: Queue, out: list[int]) -> None:
+    """The log knows in which order messages were returned; what is out returns when the node is back."""
+    if queue.store is not None:
+        queue.store.order = backlog_of(queue).order(out)
+
+
+def has_recovered(queue: Queue) -> None:
+    """The log has been read to its end."""
+    if queue.store is not None and queue.store.order is not None:
+        backlog_of(queue).restore(queue.store.order)
+
+
+def backlog_of(queue: Queue) -> QuorumBacklog:
+    """A quorum queue's backlog."""
+    assert isinstance(queue.backlog, QuorumBacklog)
+    return queue.backlog
+
+
 def fetched_properties(queue: Queue, entry: Entry) -> BasicProperties:
     """The same for basic.get, which may tell of no return at all."""
     return delivered_properties(queue, entry, counts_from_zero=queue.profile.quorum_get_counts_from_zero)
@@ -327,7 +344,8 @@ QUORUM = QueueType(
     stops=stops,
     refuses=lambda queue, message: False,
     dies_of_publish=lambda queue: False,
-    has_recovered=nothing_recovered,
+    node_goes=node_goes,
+    has_recovered=has_recovered,
     check_consumer=check_consumer,
     check_get=check_get,
     check_purge=accept,

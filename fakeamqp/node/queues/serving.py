@@ -94,5 +94,5 @@ def publish_freely(queue: Queue, message: Message, registrations: object) -> boo
     return False
 
 
-def nothing_recovered(queue: Queue) -> None:
-    """Nothing more to do once all is back from the disk."""
+def nothing_more(queue: Queue, *_: object) -> None:
+    """The disk knows the queue's messages, and nothing more."""

@@ -17,7 +17,7 @@ from fakeamqp.node.queues.log import Log
 from fakeamqp.node.queues.queue import Queue, QueueType, Unacked
 from fakeamqp.node.queues.queue_arguments import QueueArguments
 from fakeamqp.node.queues.readers import FILTER_VALUE, Readers
-from fakeamqp.node.queues.serving import cancel, publish_freely
+from fakeamqp.node.queues.serving import cancel, nothing_more, publish_freely
 from fakeamqp.node.words.names import queue_named
 from fakeamqp.node.words.profile import Profile
 from fakeamqp.spec.errors import HardError, not_implemented, precondition_failed
@@ -219,6 +219,7 @@ STREAM = QueueType(
     stops=publish_freely,
     refuses=lambda queue, message: False,
     dies_of_publish=lambda queue: False,
+    node_goes=nothing_more,
     has_recovered=has_recovered,
     check_consumer=check_consumer,
     check_get=check_get,

@@ -44,7 +44,7 @@ class Life:
         assert_is_a_loss(lose)
         world = self._world
         with world.lock:
-            world.running_node("crash")
+            world.running_node("crash").end()
             pending = world.journal.pending().items()
             world.journal.lose_tail({queue: self._kept(lose, count) for queue, count in pending})
             for stream in self._network.open_streams():
