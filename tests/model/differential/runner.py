@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import time
 from collections.abc import Iterator
 
 import pika
@@ -19,6 +20,8 @@ from tests.target import RealTarget
 PATIENCE = 3.0
 """Seconds in which a real broker must have done what fakeamqp has done."""
 SHRINKING_PATIENCE = 0.5
+ELECTION_SECONDS = 1.5
+"""How long after a restart quorum queues may have no leader: dead letters to them are lost until then (observed)."""
 ATTEMPTS = 3
 """How often to run a program in which time matters."""
 
@@ -74,7 +77,10 @@ class Runner:
             credentials = pika.PlainCredentials(user, user)
             return pika.BlockingConnection(self._target.parameters(virtual_host=self.vhost, credentials=credentials))
 
-        restart = self._target.restart_application
+        def restart() -> None:
+            self._target.restart_application()
+            time.sleep(ELECTION_SECONDS)
+
         with contextlib.closing(RealSide(connect, self._target.operator, self.vhost, restart)) as real:
             yield real
 
