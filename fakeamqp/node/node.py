@@ -161,7 +161,7 @@ class Node:
             turn.run(state)
             if state.journal.tail:
                 self._write()
-            if not (state.awaiting or state.commits or state.dead_letters):
+            if not (state.awaiting or state.unsafe or state.commits or state.dead_letters):
                 return
             turn.answer(state)
             if not state.line:
@@ -190,6 +190,9 @@ class Node:
     def check(self) -> None:
         """Assert what must hold between turns."""
         assert not self.state.line
+        assert not self.state.awaiting
+        positions = [each.receipt.position for each in self.state.unsafe]
+        assert positions == sorted(positions)
         for vhost in self.state.vhosts.values():
             vhost.check()
             check_policies(vhost)

@@ -55,7 +55,7 @@ def answer(state: NodeState) -> None:
     """Give every answer that may be given now, which may send queues new commands."""
     if state.commits:
         finish_commits(state)
-    if state.awaiting:
+    if state.awaiting or state.unsafe:
         release(state)
     if state.dead_letters:
         finish_dead_letters(state)

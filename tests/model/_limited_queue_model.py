@@ -267,7 +267,12 @@ class ModelQueue:
             self.sort()
 
     def take_back_all(self, held: dict[int, tuple[ModelMessage, ModelConsumer | None]]) -> None:
-        """A channel is over that held these deliveries, by tag: a quorum queue goes through its consumers.
+        """A channel is over that held these deliveries, by tag."""
+        for message in self.in_order_of_return(held):
+            self.take_back(message, by_client=False)
+
+    def in_order_of_return(self, held: dict[int, tuple[ModelMessage, ModelConsumer | None]]) -> list[ModelMessage]:
+        """What a channel held, by tag, in the order in which it returns: a quorum queue goes through its consumers.
 
         It does so by tag in 3.10, where that of a get is its delivery tag, and by age in 4.0, gets last.
         """
@@ -282,8 +287,7 @@ class ModelQueue:
                 return 0, str(tag) if consumer is None else consumer.tag
             return (self.consumers_ever + 1, str(tag)) if consumer is None else (ages[consumer.tag], "")
 
-        for tag in sorted(held, key=turn):
-            self.take_back(held[tag][0], by_client=False)
+        return [held[tag][0] for tag in sorted(held, key=turn)]
 
     def restart(self, held: list[ModelMessage], *, graceful: bool) -> None:
         """The node went down and is back; nobody is there any more."""
@@ -292,12 +296,13 @@ class ModelQueue:
         for message in held:
             message.redelivered = True
             message.returns += 1
+        if self.settings.is_quorum:
+            for message in held:
+                message.position = min(message.position, -1 - message.position)
+            returned = [each for each in self.ready if each.position < 0]
+            self.ready = [*returned, *held, *self.ready[len(returned) :]]
+            return
         self.ready += held
         for message in self.ready:
-            if message.position < 0:
-                message.position = -1 - message.position
-            if not (graceful or self.settings.is_quorum):
-                message.redelivered = True
-        if self.settings.is_quorum:
-            self.ready.sort(key=lambda each: each.position)
+            message.redelivered = message.redelivered or not graceful
         self.sort()

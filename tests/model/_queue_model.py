@@ -180,13 +180,19 @@ class ModelChannel:
 
 
 def restart(queue: ModelQueue, unsettled: list[Held], *, graceful: bool) -> None:
-    """A durable queue after an outage: what is kept is ready in the order of arrival."""
+    """A durable queue after an outage: what is kept is ready in the order of arrival.
+
+    A quorum queue knows what was returned before, and what was out returns behind it.
+    """
     held = [each.message for each in unsettled if each.queue is queue]
     for message in held:
         message.redelivered = True
         message.returns += 1
-    kept = [each for each in (*queue.ready, *held) if each.persistent or queue.is_quorum]
-    if not (graceful or queue.is_quorum):
+    if queue.is_quorum:
+        queue.returned += held
+        return
+    kept = [each for each in (*queue.ready, *held) if each.persistent]
+    if not graceful:
         for message in kept:  # a classic queue that was killed no longer knows, and says so of all
             message.redelivered = True
     queue.returned, queue.arrivals = [], sorted(kept, key=lambda each: each.position)

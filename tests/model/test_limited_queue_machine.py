@@ -257,7 +257,7 @@ class LimitedQueueMachine(RuleBasedStateMachine):
             self.queue.run({}, self.broker.simulation.world.clock.now_us, requeued=True)
         self.broker.advance(seconds)
         self.broker.restart()
-        held = [message for each in self.held.values() for message, _ in each.values()]
+        held = [message for each in self.held.values() for message in self.queue.in_order_of_return(each)]
         self.queue.restart(held, graceful=graceful)
         self.begin()
         assert self.listen() == []

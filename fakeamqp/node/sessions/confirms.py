@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
+
 from fakeamqp.node.sessions.handshake import close_channel
 from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.node_state import NodeState
@@ -42,7 +45,10 @@ def release(state: NodeState) -> None:
     synced = state.journal.synced
     refused: dict[Channel, list[int]] = {}
     safe: dict[Channel, list[int]] = {}
-    waiting: list[Awaiting] = []
+    unsafe = state.unsafe
+    while unsafe and unsafe[0].receipt.position <= synced:
+        each = unsafe.popleft()
+        safe.setdefault(each.channel, []).append(each.publish_number)
     for each in state.awaiting:
         receipt = each.receipt
         if receipt.is_refused or receipt.is_stopped:
@@ -50,19 +56,20 @@ def release(state: NodeState) -> None:
         elif receipt.position <= synced:
             safe.setdefault(each.channel, []).append(each.publish_number)
         else:
-            waiting.append(each)
-    state.awaiting[:] = waiting
+            unsafe.append(each)
+    state.awaiting.clear()
     for channel, numbers in refused.items():
-        _answer(channel, numbers, [*safe.get(channel, ()), *_open(waiting, channel)], BasicNack)
+        _answer(channel, numbers, [*safe.get(channel, ()), *_first_open(unsafe, channel)], BasicNack)
     for channel, numbers in safe.items():
         if len(numbers) == 1:
             channel.send(BasicAck(numbers[0], False))
         else:
-            _answer(channel, numbers, [*refused.get(channel, ()), *_open(waiting, channel)], BasicAck)
+            _answer(channel, numbers, [*refused.get(channel, ()), *_first_open(unsafe, channel)], BasicAck)
 
 
-def _open(waiting: list[Awaiting], channel: Channel) -> list[int]:
-    return [each.publish_number for each in waiting if each.channel is channel]
+def _first_open(unsafe: Iterable[Awaiting], channel: Channel) -> list[int]:
+    """The first publish of a channel that is not answered, if there is one."""
+    return [each.publish_number for each in islice((each for each in unsafe if each.channel is channel), 1)]
 
 
 def _answer(channel: Channel, numbers: list[int], others: list[int], kind: type[BasicAck | BasicNack]) -> None:

@@ -56,7 +56,9 @@ class NodeState:
         self.line: deque[Command] = deque()
         """Commands that queues have still to carry out, in order."""
         self.awaiting: list[Awaiting] = []
-        """Confirms that must not be given before the journal has reached their position."""
+        """Confirms of this turn's publishes."""
+        self.unsafe: deque[Awaiting] = deque()
+        """Confirms that must not be given before the journal has reached their positions, oldest first."""
         self.commits: list[Commit] = []
         """Transactions that are being committed."""
         self.dead_letters: list[tuple[Queue, Discarded]] = []
@@ -69,6 +71,8 @@ class NodeState:
     def forget_awaiting(self, channel: Channel) -> None:
         """A channel is over: nobody waits for its answers."""
         self.awaiting[:] = [each for each in self.awaiting if each.channel is not channel]
+        if self.unsafe:
+            self.unsafe = deque(each for each in self.unsafe if each.channel is not channel)
         self.commits[:] = [each for each in self.commits if each.channel is not channel]
 
     def tell_closing(self, connection: Connection, channel: int, reason: str) -> None:
