@@ -210,6 +210,8 @@ class ModelQueue:
                 assert consumer in candidates, f"{head.body!r} went to {consumer}"
                 consumer.outstanding += 1
                 handed_out.append(self.ready.pop(0))
+            elif self.settings.is_quorum and head.expires_us is not None and head.expires_us < now_us:
+                self.die(self.ready.pop(0), "expired")  # also where there are too many
             elif not self.trim(at_most=1):
                 if not is_expired:
                     break
