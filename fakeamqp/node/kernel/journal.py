@@ -40,7 +40,7 @@ class QueueStore:
 
         self.discarded: dict[int, str] = {}
         """Why a message has died that still waits to be dead-lettered."""
-        self.order: Order | None = None
+        self.order = Order((), 0)
         """In which order a queue's messages leave that is restored from a log of all that has happened."""
 
     def add(self, position: int, kept: tuple[Message, int, int]) -> None:

@@ -300,14 +300,14 @@ def delivered_properties(queue: Queue, entry: Entry, *, counts_from_zero: bool =
 
 def node_goes(queue: Queue, out: list[int]) -> None:
     """The log knows in which order messages were returned; what is out returns when the node is back."""
-    if queue.store is not None:
-        queue.store.order = backlog_of(queue).order(out)
+    assert queue.store is not None  # it is durable
+    queue.store.order = backlog_of(queue).order(out)
 
 
 def has_recovered(queue: Queue) -> None:
     """The log has been read to its end."""
-    if queue.store is not None and queue.store.order is not None:
-        backlog_of(queue).restore(queue.store.order)
+    assert queue.store is not None
+    backlog_of(queue).restore(queue.store.order)
 
 
 def backlog_of(queue: Queue) -> QuorumBacklog:
