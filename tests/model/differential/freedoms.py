@@ -11,7 +11,7 @@ from fakeamqp.node.queues.consumer import Consumer
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.queues.quorum_consumers import QuorumSingleActive
 from fakeamqp.node.state.connection import Channel
-from fakeamqp.node.state.watching import DEAD_LETTERED, ROUTED
+from fakeamqp.node.state.watching import DEAD_LETTERED, EXPIRED, ROUTED
 from fakeamqp.simulation.record.events import Event
 from fakeamqp.spec import methods
 from tests.model.differential.observations import Observation, Place
@@ -100,11 +100,13 @@ def ends_with_dead_letters(events: Iterable[Event], observation: Observation, st
 
 
 def is_slow(events: Iterable[Event], queues: Iterable[Queue]) -> bool:
-    """Whether a quorum queue has sent dead letters, which takes a moment that no answer tells of."""
-    senders = {
-        event.details["queue"] for event in events if event.outcome == DEAD_LETTERED and event.details is not None
+    """Whether a quorum queue has expired messages or sent dead letters, which takes a moment that no answer tells of."""
+    busy = {
+        event.details["queue"]
+        for event in events
+        if event.outcome in (EXPIRED, DEAD_LETTERED) and event.details is not None
     }
-    return any(is_quorum(queue) and queue.name in senders for queue in queues)
+    return any(is_quorum(queue) and queue.name in busy for queue in queues)
 
 
 def wakes(queues: Iterable[Queue], observation: Observation) -> bool:
