@@ -100,7 +100,7 @@ def ends_with_dead_letters(events: Iterable[Event], observation: Observation, st
 
 
 def is_slow(events: Iterable[Event], queues: Iterable[Queue]) -> bool:
-    """Whether a quorum queue has expired messages or sent dead letters, which takes a moment that no answer tells of."""
+    """Whether a quorum queue has expired messages or sent dead letters, which takes a moment nobody can ask about."""
     busy = {
         event.details["queue"]
         for event in events
