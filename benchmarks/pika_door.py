@@ -57,8 +57,8 @@ def figures() -> Iterator[Figure]:
     """Time with the node, against time without."""
     full = Program(fakeamqp.Broker().connect, MESSAGES)
     idle = fakeamqp.Broker()
-    assert idle.node is not None
-    idle.node = NullNode(idle.node)  # type: ignore[assignment]
+    assert idle.simulation.world.node is not None
+    idle.simulation.world.node = NullNode(idle.simulation.world.node)  # type: ignore[assignment]
     null = Program(idle.connect, MESSAGES)
     sides = {
         "pika door: publish": (full.publish, null.publish),
