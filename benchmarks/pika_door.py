@@ -1,70 +1,44 @@
-"""The pika door, against the same door over a node that does nothing: what is left is pika's own cost."""
+"""The pika door, against pika over a broker that does nothing: what is left is what fakeamqp adds to pika."""
 
 from __future__ import annotations
 
+import functools
+import statistics
 from collections.abc import Iterator
-from typing import Any
+
+import pika
 
 import fakeamqp
-from benchmarks.program import BODY, Program
-from benchmarks.timing import Figure, at_most, interleaved, shown
-from fakeamqp.node.node import Node
-from fakeamqp.node.state.connection import Connection
-from fakeamqp.spec.methods import (
-    BasicAck,
-    BasicConsume,
-    BasicConsumeOk,
-    BasicDeliver,
-    BasicGet,
-    BasicGetOk,
-    BasicPublish,
-    Method,
-)
+from benchmarks import null_broker
+from benchmarks.program import Program
+from benchmarks.timing import Figure, Round, at_most, interleaved, shown
 
 MESSAGES = 1000
+CONNECTIONS = 30
 ROUNDS = 25
-MOST_RATIO = 1.35
-
-
-class NullNode:
-    """Stands in for a node: it has the answers of the measured methods ready, and leaves all others to a real one."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._got = (1, BasicGetOk(1, False, "", "work", 0, body=BODY))
-        self._delivered = [
-            (1, BasicDeliver("consumer", tag, False, "", "work", body=BODY)) for tag in range(1, MESSAGES + 1)
-        ]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._node, name)
-
-    def handle(self, connection: Connection, channel_number: int, method: Method, now_us: int) -> None:
-        """Answer without doing anything."""
-        kind = type(method)
-        if kind is BasicPublish or kind is BasicAck:
-            return
-        if kind is BasicGet:
-            connection.outbox.append(self._got)
-        elif kind is BasicConsume:
-            connection.outbox.append((channel_number, BasicConsumeOk("consumer")))
-            connection.outbox.extend(self._delivered)
-        else:
-            self._node.handle(connection, channel_number, method, now_us)
+MOST_RATIOS = {
+    "connect_and_close": 1.5,
+    "get": 1.4,
+    "consume_and_ack": 1.35,
+    "publish": 1.75,
+    "publish_confirmed": 1.75,
+    "open_and_close_channel": 1.0,
+}
 
 
 def figures() -> Iterator[Figure]:
-    """Time with the node, against time without."""
-    full = Program(fakeamqp.Broker().connect, MESSAGES)
-    idle = fakeamqp.Broker()
-    assert idle.simulation.world.node is not None
-    idle.simulation.world.node = NullNode(idle.simulation.world.node)  # type: ignore[assignment]
-    null = Program(idle.connect, MESSAGES)
-    sides = {
-        "pika door: publish": (full.publish, null.publish),
-        "pika door: get": (full.get, null.get),
-        "pika door: consume and ack": (full.consume_and_ack, null.consume_and_ack),
-    }
-    for name, (with_node, without) in sides.items():
-        full_s, null_s = interleaved(ROUNDS, with_node, without)
-        yield at_most(MOST_RATIO, name, shown(full_s), f"the door over a null node, {shown(null_s)}", full_s / null_s)
+    """Medians of rounds that take turns: of a program redirected as in tests, and of one that talks to nobody."""
+    idle = Program(functools.partial(null_broker.connect, MESSAGES), MESSAGES, CONNECTIONS)
+    broker = fakeamqp.Broker()
+    with broker:
+        program = Program(pika.BlockingConnection, MESSAGES, CONNECTIONS)
+    for row, most in MOST_RATIOS.items():
+        redirected = functools.partial(_redirected, broker, getattr(program, row))
+        spent_s, null_s = interleaved(ROUNDS, redirected, getattr(idle, row), choose=statistics.median)
+        name, compared_with = f"pika: {row.replace('_', ' ')}", f"pika over nothing, {shown(null_s)}"
+        yield at_most(most, name, shown(spent_s), compared_with, spent_s / null_s)
+
+
+def _redirected(broker: fakeamqp.Broker, measure: Round) -> float:
+    with broker:
+        return measure()

@@ -12,20 +12,24 @@ from pika.adapters.blocking_connection import BlockingChannel
 from benchmarks.timing import seconds_each
 
 BODY = b"small body"
-CONNECTIONS = 3
 
 
 class Program:
-    """A BlockingConnection's user. Each round handles `messages` messages, and leaves its queue empty."""
+    """A BlockingConnection's user. Each round handles `messages` messages, and leaves its queue empty.
+
+    A round of connections or channels handles `connections` of these.
+    """
 
     def __init__(
         self,
         connect: Callable[[], pika.BlockingConnection],
         messages: int,
+        connections: int = 3,
         clock: Callable[[], float] = time.process_time,
     ) -> None:
         self.connect = connect
         self.messages = messages
+        self.connections = connections
         self.clock = clock
         self.connection = connect()
         self.channel = self.connection.channel()
@@ -55,10 +59,19 @@ class Program:
         """A BlockingConnection, opened and closed."""
 
         def connect_and_close_all() -> None:
-            for _ in range(CONNECTIONS):
+            for _ in range(self.connections):
                 self.connect().close()
 
-        return seconds_each(CONNECTIONS, connect_and_close_all, self.clock)
+        return seconds_each(self.connections, connect_and_close_all, self.clock)
+
+    def open_and_close_channel(self) -> float:
+        """A channel, opened and closed."""
+
+        def open_and_close_all() -> None:
+            for _ in range(self.connections):
+                self.connection.channel().close()
+
+        return seconds_each(self.connections, open_and_close_all, self.clock)
 
     def _publishing(self, channel: BlockingChannel) -> float:
         spent = seconds_each(self.messages, lambda: self._publish_all(channel), self.clock)

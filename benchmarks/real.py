@@ -18,8 +18,8 @@ ROUNDS = 40
 
 def figures(url: str) -> Iterator[Figure]:
     """How many times faster fakeamqp is than the broker at an AMQP URL."""
-    fake = Program(functools.partial(_redirected, fakeamqp.Broker()), MESSAGES, time.perf_counter)
-    real = Program(lambda: pika.BlockingConnection(pika.URLParameters(url)), MESSAGES, time.perf_counter)
+    fake = Program(functools.partial(_redirected, fakeamqp.Broker()), MESSAGES, clock=time.perf_counter)
+    real = Program(lambda: pika.BlockingConnection(pika.URLParameters(url)), MESSAGES, clock=time.perf_counter)
     version = real.connection._impl.server_properties["version"]
     sides = {
         "publish": (3.0, fake.publish, real.publish),

@@ -22,8 +22,8 @@ REFERENCE_APPEND_S = 1 / 2_400_000
 """A bare append on the machine that absolute targets were set on. Elsewhere they move with the append."""
 
 
-def interleaved(rounds: int, *sides: Round) -> list[float]:
-    """The best of each side's rounds, which take turns, so that a busy moment hits all alike."""
+def interleaved(rounds: int, *sides: Round, choose: Callable[[list[float]], float] = min) -> list[float]:
+    """The best, or another choice, of each side's rounds, which take turns, so that a busy moment hits all alike."""
     found: list[list[float]] = [[] for _ in sides]
     for _ in range(rounds):
         for side, results in zip(sides, found, strict=True):
@@ -31,7 +31,7 @@ def interleaved(rounds: int, *sides: Round) -> list[float]:
             gc.freeze()  # what others have left in memory must not slow this side's own garbage collections
             results.append(side())
             gc.unfreeze()
-    return [min(results) for results in found]
+    return [choose(results) for results in found]
 
 
 def seconds_each(count: int, operation: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:

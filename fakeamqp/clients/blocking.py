@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable
+from collections import namedtuple
 from typing import TYPE_CHECKING, Any, cast
 
 import pika
@@ -17,6 +17,16 @@ from fakeamqp.clients.loop import VirtualIOLoop
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.simulation import Simulation
+
+
+cached_namedtuple = functools.lru_cache(namedtuple)
+"""pika makes the same class anew for each connection."""
+
+
+def with_globals(function: Any, **others: Any) -> Any:
+    """A function of pika's that finds other things under some of its module's names."""
+    scope = {**function.__globals__, **others}
+    return types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__)
 
 
 class InMemoryBlockingConnection(pika.BlockingConnection):
@@ -32,28 +42,40 @@ class InMemoryBlockingConnection(pika.BlockingConnection):
         channel.consume = functools.partial(self._on_time(BlockingChannel.consume), channel)
         return cast(BlockingChannel, channel)
 
-    def _on_time(self, function: Any) -> Callable[..., Any]:
-        # pika's own function, but that what it takes for the module pika.compat has another clock.
+    _create_connection = with_globals(pika.BlockingConnection._create_connection, namedtuple=cached_namedtuple)
+
+    def _on_time(self, function: Any) -> Any:
+        return with_globals(function, compat=self._virtual_compat)
+
+    @functools.cached_property
+    def _virtual_compat(self) -> Any:
+        """What pika's functions take for the module pika.compat, with another clock."""
         clock = self._impl.simulation.world.clock
-        compat = types.SimpleNamespace(**{**vars(pika.compat), "time_now": lambda: clock.seconds})
-        scope = {**function.__globals__, "compat": compat}
-        return types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__)
+        return types.SimpleNamespace(**{**vars(pika.compat), "time_now": lambda: clock.seconds})
+
+
+class _Adapter:
+    """Takes the place of the adapter's class where a BlockingConnection creates its connection."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._create = connection_creator(SelectConnection, simulation).__func__
+        self._initialise = initialiser(SelectConnection, simulation)
+
+    def create_connection(self, connection_configs: Any, on_done: Any, custom_ioloop: Any) -> Any:
+        """Connect to the broker, whether or not pika is redirected, to this one or to another."""
+        _make_virtual(custom_ioloop, self._simulation)
+        return self._create(self._connection, connection_configs, on_done, custom_ioloop)
+
+    def _connection(self, **arguments: Any) -> Any:
+        connection = object.__new__(in_memory_class(SelectConnection))
+        self._initialise(connection, **arguments)
+        return connection
 
 
 def connect(simulation: Simulation, parameters: Any) -> InMemoryBlockingConnection:
     """Connect to a broker; `parameters` is what pika.BlockingConnection takes. Raises what that raises."""
-    create = connection_creator(SelectConnection, simulation).__func__
-
-    def create_connection(cls: Any, connection_configs: Any, on_done: Any, custom_ioloop: Any) -> Any:
-        _make_virtual(custom_ioloop, simulation)
-        return create(cls, connection_configs, on_done, custom_ioloop)
-
-    members = {
-        "__init__": initialiser(SelectConnection, simulation),
-        "create_connection": classmethod(create_connection),
-    }
-    adapter = type(SelectConnection.__name__, (in_memory_class(SelectConnection),), members)
-    return InMemoryBlockingConnection(parameters, _impl_class=adapter)
+    return InMemoryBlockingConnection(parameters, _impl_class=_Adapter(simulation))
 
 
 def _make_virtual(loop: Any, simulation: Simulation) -> None:

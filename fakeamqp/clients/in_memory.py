@@ -16,8 +16,9 @@ from pika.adapters.utils import connection_workflow
 from pika.adapters.utils.nbio_interface import AbstractIOReference, AbstractIOServices
 from pika.channel import Channel
 
+from fakeamqp.clients.callbacks import quicken
 from fakeamqp.clients.drivers import driver_for
-from fakeamqp.clients.translation import FRAME_OVERHEAD
+from fakeamqp.clients.translation.classes import FRAME_OVERHEAD
 from fakeamqp.clients.transport import Transport
 from fakeamqp.spec.errors import FakeamqpError
 
@@ -105,21 +106,30 @@ class InMemoryConnection(BaseConnection):
     simulation: Simulation
     _nbio: Any
 
+    def _init_connection_state(self) -> None:
+        quicken(self.callbacks)
+        super()._init_connection_state()
+
     # -- instead of marshalling ---------------------------------------------------------------------------------
+
+    def _send_method(self, channel_number: int, method: Any, content: Any = None) -> None:
+        transport = self._transport
+        if transport is None or (not content and self.is_closed):
+            super()._send_method(channel_number, method, content)  # raises, in pika's words
+        elif content:
+            properties, body = content
+            length = len(body)
+            transport.send_message(channel_number, method, properties, body)
+            self._count_sent(FRAME_OVERHEAD + length)
+        else:
+            transport.send_method(channel_number, method)
+            self._count_sent(FRAME_OVERHEAD)
 
     def _send_frame(self, frame_value: Any) -> None:
         if self.is_closed or self._transport is None:
             super()._send_frame(frame_value)  # raises, in pika's words
         self._transport.send_frame(frame_value)
         self._count_sent(FRAME_OVERHEAD)
-
-    def _send_message(self, channel_number: int, method_frame: Any, content: Any) -> None:
-        properties, body = content
-        length = len(body)
-        if self._transport is None:
-            super()._send_message(channel_number, method_frame, content)  # raises, in pika's words
-        self._transport.send_message(channel_number, method_frame, properties, body)
-        self._count_sent(FRAME_OVERHEAD + length)
 
     def _count_sent(self, octets: int) -> None:
         self.bytes_sent += octets

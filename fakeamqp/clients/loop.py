@@ -77,6 +77,8 @@ class VirtualIOLoop(IOLoop):
         for _ in range(len(self._callbacks)):
             self._callbacks.popleft()()
         now_us = self.simulation.world.clock.now_us
+        if now_us < self._timers.next_us:
+            return
         due = []
         while (timer := self._timers.pop_due(now_us)) is not None:
             due.append(timer)
@@ -131,9 +133,10 @@ class VirtualIOLoop(IOLoop):
 
     def is_ready(self) -> bool:
         """Whether there is something to do now."""
-        if self._is_stopping or self._callbacks or self._timers.next_us <= self.simulation.world.clock.now_us:
-            return True
-        return any(transport.is_readable() for transport in self.transports)
+        for transport in self.transports:
+            if transport.is_readable():
+                return True
+        return self._is_stopping or bool(self._callbacks) or self._timers.next_us <= self.simulation.world.clock.now_us
 
     def next_deadline(self) -> int | None:
         """When the earliest timer fires, microseconds."""

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pika.compat
+from pika.adapters import blocking_connection
 from pika.adapters.base_connection import BaseConnection
 from pika.adapters.select_connection import IOLoop
 from pika.connection import Connection
 
 from fakeamqp.clients.adapters import SERVICES, connection_creator, initialiser
+from fakeamqp.clients.blocking import cached_namedtuple
 from fakeamqp.clients.in_memory import InMemoryConnection
 from fakeamqp.clients.loop import VirtualIOLoop
 from fakeamqp.simulation.tasks.program_code import is_of_program
@@ -93,6 +95,8 @@ def _replacements(simulation: Simulation) -> list[tuple[Any, str, Any]]:
         (Connection, "__init__", _guarded(Connection.__init__, _refuse)),
         (BaseConnection, "_start_connection_workflow", classmethod(_refuse)),
     ]
+    if "namedtuple" in vars(blocking_connection):
+        replacements.append((blocking_connection, "namedtuple", cached_namedtuple))
     for adapter in SERVICES:
         replacements.append((adapter, "__init__", initialiser(adapter, simulation)))
         replacements.append((adapter, "create_connection", connection_creator(adapter, simulation)))

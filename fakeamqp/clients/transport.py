@@ -7,14 +7,39 @@ from typing import TYPE_CHECKING, Any
 
 from pika import frame
 from pika.adapters.utils.nbio_interface import AbstractStreamTransport
+from pika.channel import Channel
+from pika.connection import Connection
 
-from fakeamqp.clients.translation import FRAME_OVERHEAD, content_in, frames_out, method_in
+from fakeamqp.clients.translation.classes import FRAME_OVERHEAD
+from fakeamqp.clients.translation.inbound import content_in, method_in
+from fakeamqp.clients.translation.outbound import content_frames_out, method_out, properties_out
 from fakeamqp.simulation.world.network import Stream
-from fakeamqp.spec.methods import EndOfStream, Heartbeat
+from fakeamqp.spec.methods import BasicDeliver, BasicGetOk, BasicReturn, EndOfStream, Heartbeat
 
 if TYPE_CHECKING:
     from fakeamqp.clients.drivers import Driver
     from fakeamqp.clients.in_memory import InMemoryConnection
+
+
+MESSAGES: dict[type, str] = {BasicDeliver: "_on_deliver", BasicGetOk: "_on_getok", BasicReturn: "_on_return"}
+"""What pika's channel takes a whole message with, for each method with content."""
+
+
+class Message(frame.Method):
+    """A message's method frame and header frame in one: it has what pika's channel reads of either."""
+
+    properties: Any
+
+
+def takes_messages(connection_class: type) -> bool:
+    """Whether nothing stands between a connection of this class and what its channels take messages with.
+
+    If this pika has other ways, or the class watches the frames, each frame goes pika's own way.
+    """
+    watched = ("_process_frame", "_process_callbacks", "_deliver_frame_to_channel")
+    return all(hasattr(Channel, name) for name in MESSAGES.values()) and all(
+        getattr(connection_class, name, None) is vars(Connection).get(name, MESSAGES) for name in watched
+    )
 
 
 class Transport(AbstractStreamTransport):
@@ -23,6 +48,8 @@ class Transport(AbstractStreamTransport):
     def __init__(self, connection: InMemoryConnection, protocol: Any, stream: Stream, driver: Driver) -> None:
         self._connection = connection
         self._protocol = protocol
+        self._params = connection.params
+        self._takes_messages = takes_messages(type(connection))
         self.stream = stream
         self._driver = driver
         self._is_aborted = False
@@ -53,19 +80,19 @@ class Transport(AbstractStreamTransport):
     def send_frame(self, sent: Any) -> None:
         """One frame of pika's that is no content."""
         if isinstance(sent, frame.Method):
-            self._send(sent.channel_number, method_in(sent.method, self._frame_max))
+            self.send_method(sent.channel_number, sent.method)
         elif isinstance(sent, frame.Heartbeat):
             self._send(0, Heartbeat())
         else:
             self.stream.greet()
 
+    def send_method(self, channel_number: int, method: Any) -> None:
+        """One method of pika's without content."""
+        self._send(channel_number, method_in(method, self._params.frame_max))
+
     def send_message(self, channel_number: int, method: Any, properties: Any, body: Any) -> None:
         """One method of pika's with content."""
-        self._send(channel_number, content_in(method, properties, body, self._frame_max))
-
-    @property
-    def _frame_max(self) -> int:
-        return int(self._connection.params.frame_max)
+        self._send(channel_number, content_in(method, properties, body, self._params.frame_max))
 
     # -- in -----------------------------------------------------------------------------------------------------
 
@@ -75,25 +102,51 @@ class Transport(AbstractStreamTransport):
 
     def dispatch(self) -> None:
         """Give pika everything that has arrived."""
-        if not self.is_readable():
-            return
-        connection = self._connection
-        while not self._is_aborted and (received := self.stream.receive()) is not None:
+        receive = self.stream.receive
+        while not self._is_aborted and (received := receive()) is not None:
             channel_number, method = received
-            if type(method) is EndOfStream:
+            kind = type(method)
+            if kind in MESSAGES:
+                self._give_message(channel_number, method)
+            elif kind is EndOfStream:
                 self._finish(self._end_of_file)
                 return
-            if type(method) is Heartbeat:
-                connection.count_received(FRAME_OVERHEAD)
-                connection._process_frame(frame.Heartbeat())
-                continue
-            frames = frames_out(channel_number, method)
-            connection.count_received(FRAME_OVERHEAD * len(frames))
-            for each in frames:
-                connection._process_frame(each)
+            elif kind is Heartbeat:
+                self._give_frames(frame.Heartbeat())
+            else:
+                self._give_frames(frame.Method(channel_number, method_out(method)))
         if self.stream.is_broken and not (self.stream.is_withheld or self._is_aborted):
             error = ConnectionResetError(104, "Connection reset by peer")
             self._finish(lambda: self._protocol.connection_lost(error))
+
+    def _give_frames(self, *frames: Any) -> None:
+        connection = self._connection
+        connection.count_received(FRAME_OVERHEAD * len(frames))
+        for each in frames:
+            connection._process_frame(each)
+
+    def _give_message(self, channel_number: int, method: Any) -> None:
+        """Give pika's channel a message whole, unless somebody looks at its frames on their way there."""
+        connection = self._connection
+        message = Message(channel_number, method_out(method))
+        channel = self._channel_for(message)
+        if channel is None:
+            self._give_frames(message, *content_frames_out(channel_number, method))
+            return
+        message.properties = properties_out(method.properties)
+        count = 3 if method.body else 2
+        connection.frames_received += count
+        connection.count_received(FRAME_OVERHEAD * count)
+        getattr(channel, MESSAGES[type(method)])(message, message, method.body)
+
+    def _channel_for(self, message: Message) -> Any:
+        """The channel of pika's that takes this message whole; None where frames have to go their way."""
+        connection, number = self._connection, message.channel_number
+        if not self._takes_messages or "_process_frame" in vars(connection):
+            return None
+        if connection.callbacks.pending(number, message.method) is not None:
+            return None
+        return connection._channels.get(number)
 
     def explain(self) -> str:
         """What the program on this connection waits for."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fakeamqp.clients.translation import properties_out
+from fakeamqp.clients.translation.outbound import properties_out
 from fakeamqp.spec.properties import BasicProperties
 
 WORDS = ("a", "b", "c")

@@ -14,7 +14,8 @@ import pika.spec
 import pytest
 from pika.spec import Access, Basic, Channel, Confirm, Connection, Exchange, Queue, Tx
 
-from fakeamqp.clients.translation import content_in, frames_out, method_in, properties_in, properties_out
+from fakeamqp.clients.translation.inbound import content_in, method_in, properties_in
+from fakeamqp.clients.translation.outbound import content_frames_out, method_out, properties_out
 from fakeamqp.spec import methods
 from fakeamqp.spec.methods import (
     METHODS,
@@ -114,7 +115,7 @@ class TestMethodsIn:
         assert method_in(method, FRAME_MAX) == QueueDeclare("orders", durable=True, arguments={"a": 1})
 
     def test_no_arguments_are_an_empty_table(self) -> None:
-        method = Exchange.Declare(exchange="prices", arguments=None)
+        method = Exchange.Declare(exchange="prices", type="direct", arguments=None)
         assert method_in(method, FRAME_MAX) == ExchangeDeclare("prices", "direct")
 
     def test_flags_arrive_as_flags(self) -> None:
@@ -333,24 +334,25 @@ class TestContentIn:
 
 class TestFramesOut:
     @pytest.mark.parametrize("ours", METHODS.values(), ids=lambda ours: ours.NAME)
-    def test_every_method_has_a_frame_of_pikas(self, ours: type[Method]) -> None:
-        first, *_ = frames_out(7, ours())
-        assert first.channel_number == 7
-        assert type(first.method) is theirs(ours)
+    def test_every_method_is_what_pikas_constructor_makes_of_its_fields(self, ours: type[Method]) -> None:
+        made = method_out(ours())
+        kind = theirs(ours)
+        fields = {name: getattr(made, name) for name in parameters(kind)}
+        assert type(made) is kind
+        assert vars(made) == vars(kind(**fields))
 
     @pytest.mark.parametrize("kind", [BasicDeliver, BasicGetOk, BasicReturn], ids=lambda kind: kind.NAME)
     def test_content_follows_in_frames_of_its_own(self, kind: Any) -> None:
         method = kind(properties=BasicProperties(delivery_mode=2), body=b"body")
-        frames = frames_out(7, method)
-        assert [type(frame).__name__ for frame in frames] == ["Method", "Header", "Body"]
-        assert {frame.channel_number for frame in frames} == {7}
-        _, header, body = frames
+        header, body = content_frames_out(7, method)
+        assert [type(frame).__name__ for frame in (header, body)] == ["Header", "Body"]
+        assert {header.channel_number, body.channel_number} == {7}
         assert (header.body_size, header.properties) == (4, pika.BasicProperties(delivery_mode=2))
         assert body.fragment == b"body"
 
     def test_an_empty_body_has_no_frame(self) -> None:
-        assert [type(frame).__name__ for frame in frames_out(7, BasicDeliver())] == ["Method", "Header"]
+        assert [type(frame).__name__ for frame in content_frames_out(7, BasicDeliver())] == ["Header"]
 
     def test_fields_keep_their_values(self) -> None:
-        (frame,) = frames_out(1, BasicAck(7, multiple=True))
-        assert (frame.method.delivery_tag, frame.method.multiple) == (7, True)
+        method = method_out(BasicAck(7, multiple=True))
+        assert (method.delivery_tag, method.multiple) == (7, True)

@@ -1,0 +1,83 @@
+"""Field tables between pika and us."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pika.compat
+
+from fakeamqp.spec.methods import SHORT_STRING_MAX
+from fakeamqp.spec.tables import EMPTY_TABLE, LongLong, Table
+
+PLAIN_TABLE_OCTETS = 1000
+"""How large a table may be to be taken as it is: below this, whatever it is a part of fits into the smallest frame."""
+PLAIN_TABLE_DEPTH = 8
+
+
+def table_in(value: Any) -> Any:
+    """A field value that pika has decoded, as ours: independent of pika, and of the caller's objects."""
+    if isinstance(value, pika.compat.long):
+        return LongLong(value)
+    if isinstance(value, dict):
+        return {key: table_in(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [table_in(each) for each in value]
+    return value
+
+
+def table_out(value: Any) -> Any:
+    """One of our field values, as pika would have decoded it; the receiver may change it freely."""
+    if isinstance(value, LongLong) or (type(value) is int and not is_32_bit(value)):
+        return pika.compat.long(value)
+    if isinstance(value, dict):
+        return {key: table_out(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [table_out(each) for each in value]
+    return value
+
+
+def is_32_bit(value: int) -> bool:
+    """Whether a number fits into a signed 32-bit field."""
+    return -(2**31) <= value < 2**31
+
+
+def plain_table(table: Any) -> Table | None:
+    """A copy of a table that a program gave, where encoding and decoding would not change it; None where it might.
+
+    That is so for a small table of booleans, 32-bit integers, ASCII strings, None, and such tables.
+    """
+    if not table:
+        return EMPTY_TABLE
+    if type(table) is not dict:
+        return None
+    copy: Table = {}
+    return copy if _copy_plain(table, copy, PLAIN_TABLE_OCTETS, PLAIN_TABLE_DEPTH) >= 0 else None
+
+
+def _copy_plain(table: dict[Any, Any], copy: Table, octets_left: int, depth_left: int) -> int:
+    """Copy what is plain; how many of the allowed octets are left, below 0 where something is not plain."""
+    for key, value in table.items():
+        if type(key) is not str or len(key) > SHORT_STRING_MAX or not key.isascii():
+            return -1
+        octets_left -= len(key) + MOST_OCTETS_OF_A_SMALL_VALUE
+        kind = type(value)
+        if kind is str:
+            if not value.isascii():
+                return -1
+            octets_left -= len(value)
+        elif kind is dict:
+            if depth_left == 0:
+                return -1
+            inner: Table = {}
+            octets_left = _copy_plain(value, inner, octets_left, depth_left - 1)
+            value = inner
+        elif not (kind is bool or value is None or (kind is int and is_32_bit(value))):
+            return -1
+        if octets_left < 0:
+            return -1
+        copy[key] = value
+    return octets_left
+
+
+MOST_OCTETS_OF_A_SMALL_VALUE = 6
+"""The length of a key, a value's type and either a 32-bit integer or the length of a string or table."""
