@@ -152,7 +152,10 @@ def test_a_channel_opens_at_any_number(wire: Wire, number: int) -> None:
 @pytest.mark.parametrize(
     ("method", "refusal"),
     [
-        (Exchange.Declare(exchange="nope", passive=True), (404, "NOT_FOUND - no exchange 'nope' in vhost '{}'")),
+        (
+            Exchange.Declare(exchange="nope", type="direct", passive=True),
+            (404, "NOT_FOUND - no exchange 'nope' in vhost '{}'"),
+        ),
         (
             Exchange.Declare(exchange="nope", type="nonsense", passive=True),
             (404, "NOT_FOUND - no exchange 'nope' in vhost '{}'"),
@@ -259,8 +262,8 @@ def test_flow_may_be_switched_on(wire: Wire) -> None:
 
 
 NOWAIT = {
-    "exchange.declare": Exchange.Declare(exchange="x2", nowait=True),
-    "exchange.declare passive": Exchange.Declare(exchange="x", passive=True, nowait=True),
+    "exchange.declare": Exchange.Declare(exchange="x2", type="direct", nowait=True),
+    "exchange.declare passive": Exchange.Declare(exchange="x", type="direct", passive=True, nowait=True),
     "exchange.delete": Exchange.Delete(exchange="x", nowait=True),
     "exchange.bind": Exchange.Bind(destination="x", source="amq.topic", nowait=True),
     "exchange.unbind": Exchange.Unbind(destination="x", source="amq.fanout", nowait=True),
