@@ -90,7 +90,9 @@ class Node:
         if state.alarms and alarms.is_held(state, connection, channel_number, method):
             return
         dispatch(state, connection, channel_number, method)
-        if state.line or state.journal.tail or state.awaiting or state.commits:
+        if state.line:
+            turn.run(state)
+        if state.journal.tail or state.awaiting or state.unsafe or state.commits or state.dead_letters:
             self.finish_turn()
 
     def disconnect(self, connection: Connection, now_us: int) -> None:

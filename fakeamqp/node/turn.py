@@ -47,8 +47,9 @@ def run(state: NodeState) -> None:
     line = state.line
     while line:
         command = line.popleft()
-        if not command.queue.is_deleted:
-            CARRY_OUT[type(command)](state, command.queue, command)
+        queue = command.queue
+        if not queue.is_deleted:
+            CARRY_OUT[type(command)](state, queue, command)
 
 
 def answer(state: NodeState) -> None:
@@ -98,7 +99,7 @@ def _refuse(state: NodeState, queue: Queue, command: queue_commands.Publish) -> 
     if command.receipt is not None:
         command.receipt.refused()
     if state.watch is not None:
-        state.watch(state.now_us, REFUSED, command.message, (queue,), command.publisher)
+        state.watch((state.now_us, REFUSED, command.message, queue.alone, command.publisher, None))
     if queue.settings.overflow == "reject-publish-dlx":
         dead_letter(state, queue, command.message, "maxlen")
 
@@ -117,7 +118,7 @@ def _settle(state: NodeState, queue: Queue, command: queue_commands.Settle) -> N
         for each in deliveries:
             if state.watch is not None:
                 details = {"delivery_tag": each.delivery_tag}
-                state.watch(state.now_us, ACKED, each.entry.message, (queue,), channel, details)
+                state.watch((state.now_us, ACKED, each.entry.message, queue.alone, channel, details))
             if each.entry.survives:
                 state.retract_entry(queue, each.entry)
         effects = queue.type.acknowledge(queue, deliveries, channel, consumer, state.now_us)
@@ -187,7 +188,7 @@ def _cancel(state: NodeState, queue: Queue, command: queue_commands.Cancel) -> N
 
 
 def _credit(state: NodeState, queue: Queue, command: queue_commands.Credit) -> None:
-    if queue.consumers.unpark(command.channel):
+    if queue.consumers.unpark_all(command.channel):
         _checkout(state, queue)
 
 

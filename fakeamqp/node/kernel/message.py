@@ -31,26 +31,18 @@ class Death(Record, frozen=True):
 class Message:
     """What was published; one object however many queues it went to. Immutable."""
 
-    __slots__ = ("body", "deaths", "exchange", "failures", "further_keys", "properties", "routing_key")
+    __slots__ = ("body", "exchange", "properties", "routing_key")
 
-    def __init__(
-        self,
-        exchange: str,
-        routing_key: str,
-        properties: BasicProperties,
-        body: bytes,
-        further_keys: tuple[str, ...] = (),
-        deaths: tuple[Death, ...] = (),
-        failures: int = 0,
-    ) -> None:
+    further_keys: tuple[str, ...] = ()
+    """The other routing keys, of CC and BCC."""
+    deaths: tuple[Death, ...] = ()
+    """What the broker itself knows of earlier deaths, the latest first."""
+    failures: int = 0
+    """How often it was rejected in quorum queues of 4.0 that it died in, or returned as a channel was over."""
+
+    def __init__(self, exchange: str, routing_key: str, properties: BasicProperties, body: bytes) -> None:
         self.exchange = exchange
         self.routing_key = routing_key
-        self.further_keys = further_keys
-        """The other routing keys, of CC and BCC."""
-        self.deaths = deaths
-        """What the broker itself knows of earlier deaths, the latest first."""
-        self.failures = failures
-        """How often it was rejected in quorum queues of 4.0 that it died in, or returned as a channel was over."""
         self.properties = properties
         self.body = body
 
@@ -70,33 +62,83 @@ class Message:
         return tuple(key for key in listed if isinstance(key, str)) if isinstance(listed, list) else ()
 
 
+class MessageWithMore(Message):
+    """A message with further routing keys or a past. Apart, as most have neither, and a queue may hold millions."""
+
+    __slots__ = ("deaths", "failures", "further_keys")
+
+    def __init__(
+        self,
+        exchange: str,
+        routing_key: str,
+        properties: BasicProperties,
+        body: bytes,
+        further_keys: tuple[str, ...] = (),
+        deaths: tuple[Death, ...] = (),
+        failures: int = 0,
+    ) -> None:
+        super().__init__(exchange, routing_key, properties, body)
+        self.further_keys = further_keys
+        self.deaths = deaths
+        self.failures = failures
+
+
 class Entry:
     """A message's stay in one queue: from routing until it is settled, expires or is purged.
 
     Of a stream each delivery is an entry as well, as the one in the log stays whatever becomes of it.
     """
 
-    __slots__ = (
-        "appended_us",
-        "deliveries",
-        "expires_us",
-        "failures",
-        "is_redelivered",
-        "message",
-        "position",
-        "survives",
-    )
+    __slots__ = ("expires_us", "is_redelivered", "message", "position", "survives")
 
-    def __init__(self, position: int, message: Message, expires_us: int, appended_us: int = 0) -> None:
+    appended_us: int = 0
+    """When a stream took it, microseconds."""
+    deliveries: int = 0
+    """How often a quorum queue's message came back; feeds x-delivery-count."""
+    failed_here: int = 0
+    """How often a channel was over that had it from a quorum queue."""
+
+    def __init__(self, position: int, message: Message, expires_us: int) -> None:
         self.position = position
         self.message = message
         self.expires_us = expires_us
-        self.appended_us = appended_us
-        """When a stream took it, microseconds; nobody else asks."""
         self.is_redelivered = False
-        self.deliveries = 0
-        """How often a quorum queue's message came back; feeds x-delivery-count."""
-        self.failures = message.failures
-        """How often a channel was over that had it, or rejected it before; feeds x-delivery-count after death."""
         self.survives = False
         """Whether the journal holds this entry."""
+
+    def recall(self, deliveries: int, appended_us: int) -> None:
+        """A new node has found it on disk, with what else is known there; a classic queue has forgotten that."""
+
+    @property
+    def failures(self) -> int:
+        """How often a channel was over that had it, or rejected it before; feeds x-delivery-count after death."""
+        return self.message.failures + self.failed_here
+
+
+class QuorumEntry(Entry):
+    """A stay in a quorum queue, which counts how often it came back."""
+
+    __slots__ = ("deliveries", "failed_here")
+
+    def __init__(self, position: int, message: Message, expires_us: int) -> None:
+        super().__init__(position, message, expires_us)
+        self.deliveries = 0
+        self.failed_here = 0
+
+    def recall(self, deliveries: int, appended_us: int) -> None:
+        """It came back so often."""
+        self.deliveries = deliveries
+
+
+class StreamEntry(Entry):
+    """A stay in a stream, which knows when it began."""
+
+    __slots__ = ("appended_us",)
+
+    def __init__(self, position: int, message: Message, expires_us: int, appended_us: int = 0) -> None:
+        super().__init__(position, message, expires_us)
+        self.appended_us = appended_us
+
+    def recall(self, deliveries: int, appended_us: int) -> None:
+        """It has been there since then."""
+        self.appended_us = appended_us

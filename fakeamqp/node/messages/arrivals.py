@@ -23,7 +23,7 @@ def arrive(
     `publisher` is the publishing channel, None for internal publishes.
     """
     if state.watch is not None:
-        state.watch(state.now_us, ROUTED, message, queues, publisher)
+        state.watch((state.now_us, ROUTED, message, queues, publisher, None))
     for queue in queues:
         if queue.may_refuse and queue.type.stops(
             queue, message, None if publisher is None else publisher.registrations
@@ -31,6 +31,6 @@ def arrive(
             if receipt is not None:
                 receipt.is_stopped = True
             if state.watch is not None:
-                state.watch(state.now_us, REFUSED, message, (queue,), publisher)
+                state.watch((state.now_us, REFUSED, message, queue.alone, publisher, None))
         else:
             state.line.append(Publish(queue, message, receipt, publisher))

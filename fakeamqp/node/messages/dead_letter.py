@@ -9,7 +9,7 @@ import datetime
 from functools import partial
 from typing import Any
 
-from fakeamqp.node.kernel.message import Death, Entry, Message
+from fakeamqp.node.kernel.message import Death, Entry, Message, MessageWithMore
 from fakeamqp.node.messages.reply_to import deliver_replies
 from fakeamqp.node.queues.effects import Discarded
 from fakeamqp.node.queues.queue import Queue
@@ -31,7 +31,7 @@ DEAD_LETTER_RETRY_US = 180_000_000
 def give_up(state: NodeState, queue: Queue, entry: Entry, reason: str, failures: int) -> None:
     """A queue has given up an entry: dead-letter it, and keep it until that is done where it must not be lost."""
     if state.watch is not None:
-        state.watch(state.now_us, reason, entry.message, (queue,))
+        state.watch((state.now_us, reason, entry.message, queue.alone, None, None))
     if not (queue.type.carries_failures and state.profile.keeps_own_deaths):
         failures = 0
     if _is_deadly(state.profile, state.vhosts, queue, entry.message):
@@ -116,7 +116,7 @@ def dead_letter(
     if exchange is None:
         if state.watch is not None:
             named = {"reason": reason, "dead_letter_exchange": settings.dead_letter_exchange}
-            state.watch(state.now_us, UNDELIVERABLE, message, (queue,), None, named)
+            state.watch((state.now_us, UNDELIVERABLE, message, queue.alone, None, named))
         return
     dead = _dead(state.profile, state.now_us, queue, message, reason, failures)
     targets = vhost.route(exchange.name, dead)
@@ -167,9 +167,9 @@ def _tell(
 ) -> None:
     assert watch is not None
     details: Table = {"queue": queue.name, "vhost": queue.fact.vhost, "reason": reason, "in_circle": in_circle}
-    watch(now_us, DEAD_LETTERED, dead, tuple(taking), None, details)
+    watch((now_us, DEAD_LETTERED, dead, tuple(taking), None, details))
     for target in stopping:
-        watch(now_us, REFUSED, dead, (target,))
+        watch((now_us, REFUSED, dead, (target,), None, None))
 
 
 def _is_cycle(queue: str, deaths: tuple[Death, ...]) -> bool:
@@ -193,7 +193,7 @@ def _dead(profile: Profile, now_us: int, queue: Queue, message: Message, reason:
     is_first = not known if profile.keeps_own_deaths else X_DEATH not in headers
     headers |= _death_headers(deaths, profile, is_first=is_first)
     changed = properties.replace(headers=dict(sorted(headers.items())), expiration=None)
-    return Message(
+    return MessageWithMore(
         queue.settings.dead_letter_exchange or "",
         message.routing_key if new_key is None else new_key,
         changed,

@@ -23,7 +23,7 @@ def delay(state: NodeState, exchange: ExchangeFact, message: Message, delay_ms: 
     number = state.journal.delay(DelayedMessage(exchange.vhost, exchange.name, message, due_us))
     _wait_for(state, number, due_us)
     if state.watch is not None:
-        state.watch(state.now_us, DELAYED, message, (), None, {"vhost": exchange.vhost, "until_us": due_us})
+        state.watch((state.now_us, DELAYED, message, (), None, {"vhost": exchange.vhost, "until_us": due_us}))
 
 
 def recover_delayed(state: NodeState) -> None:

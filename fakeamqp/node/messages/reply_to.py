@@ -69,4 +69,4 @@ def deliver_replies(state: NodeState, message: Message) -> None:
                 )
             )
             if state.watch is not None:
-                state.watch(state.now_us, REPLIED, message, (), channel)
+                state.watch((state.now_us, REPLIED, message, (), channel, None))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fakeamqp.node.kernel.journal import QueueStore
-from fakeamqp.node.kernel.message import Entry
 from fakeamqp.node.messages.dead_letter import retry_dead_letters
 from fakeamqp.node.messages.late_delivery import recover_delayed
 from fakeamqp.node.metadata.apply import APPLY
@@ -61,9 +60,10 @@ def restart_queue(state: NodeState, queue: Queue) -> None:
 
 def _recover_messages(queue: Queue, store: QueueStore, was_shut_down: bool) -> None:
     for position in sorted(store.entries):
-        entry = Entry(position, *store.entries[position])
+        message, expires_us, appended_us = store.entries[position]
+        entry = queue.type.entry_class(position, message, expires_us)
         entry.survives = True
-        entry.deliveries = store.deliveries.get(position, 0)
+        entry.recall(store.deliveries.get(position, 0), appended_us)
         entry.is_redelivered = is_redelivered_after_restart(
             was_delivered=position in store.deliveries,
             remembers_deliveries=queue.type.remembers_deliveries,

@@ -42,8 +42,15 @@ def make_consumers(settings: QueueArguments, profile: Profile, backlog: Backlog)
 
 def enqueue(queue: Queue, message: Message, now_us: int) -> Entry:
     """A message goes behind all others of its priority."""
-    entry = queue.new_entry(message, expiry_us(queue, message, now_us))
-    queue.admit(entry)
+    expires_us = NO_EXPIRY_US
+    if queue.ttl_us is not None or message.properties.expiration is not None:
+        expires_us = expiry_us(queue, message, now_us)
+    position = queue.next_position
+    entry = Entry(position, message, expires_us)
+    queue.next_position = position + 1
+    queue.backlog.append(entry)
+    if queue.is_limited:
+        queue.ready_bytes += len(message.body)
     return entry
 
 
@@ -76,7 +83,7 @@ def acknowledge(
         consumer.outstanding -= len(deliveries)
     for each in deliveries:
         del queue.unacked[each.entry.position]
-    return checkout(queue, now_us) if queue.consumers.unpark(channel) or queue.is_limited else []
+    return checkout(queue, now_us) if queue.consumers.unpark(channel, consumer) or queue.is_limited else []
 
 
 def requeue(
@@ -85,7 +92,7 @@ def requeue(
     """Entries return to their old places."""
     if consumer is not None:
         consumer.outstanding -= len(deliveries)
-    queue.consumers.unpark(channel)
+    queue.consumers.unpark(channel, consumer)
     return take_back(queue, deliveries, now_us)
 
 

@@ -112,8 +112,11 @@ class Consumers(Protocol):
     def park(self, consumer: Consumer) -> None:
         """Whoever was served last is at its limit."""
 
-    def unpark(self, channel: Receiver) -> bool:
-        """A channel has settled something: whether one of its consumers may take more because of that."""
+    def unpark(self, channel: Receiver, settled: Consumer | None) -> bool:
+        """Deliveries of a channel, to this consumer, are settled: whether somebody may take more because of that."""
+
+    def unpark_all(self, channel: Receiver) -> bool:
+        """A channel's limits have changed: whether one of its consumers may take more because of that."""
 
     def served(self) -> Iterator[Consumer]:
         """The consumers that get messages."""

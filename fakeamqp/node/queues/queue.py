@@ -105,6 +105,8 @@ class QueueType(Record, frozen=True):
     """Assert what must hold between turns."""
 
     # Properties of the type.
+    entry_class: Callable[[int, Message, int], Entry] = Entry
+    """(position, message, expiry): what keeps a message's place."""
     limits_no_ack: bool = False
     """Whether a prefetch limit holds where nothing is to be acknowledged: then the channel does so for the client."""
     expires_before_dropping: bool = False
@@ -136,6 +138,7 @@ class Queue:
     """One queue. It never reaches out: what must happen elsewhere are effects, which its type's functions return."""
 
     __slots__ = (
+        "alone",
         "backlog",
         "blocks",
         "consumers",
@@ -177,6 +180,8 @@ class Queue:
         """The queue's part of the journal, if it survives."""
         self.profile = profile
         self.name = fact.name
+        self.alone = (self,)
+        """The queues that a message goes to which comes here and nowhere else."""
         self.key = (fact.vhost, fact.name)
         self.owner = fact.owner
         self.declared = parse_queue_arguments(fact.arguments)
@@ -229,7 +234,7 @@ class Queue:
 
     def new_entry(self, message: Message, expires_us: int) -> Entry:
         """A new entry behind all others; it is not in the backlog yet."""
-        entry = Entry(self.next_position, message, expires_us)
+        entry = self.type.entry_class(self.next_position, message, expires_us)
         self.next_position += 1
         return entry
 
@@ -241,7 +246,9 @@ class Queue:
 
     def take(self) -> Entry:
         """The head leaves the backlog and waits for its acknowledgement; raises IndexError if there is none."""
-        entry = self.take_out()
+        entry = self.backlog.pop()
+        if self.is_limited:
+            self.ready_bytes -= len(entry.message.body)
         self.unacked[entry.position] = entry
         return entry
 

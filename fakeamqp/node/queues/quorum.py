@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
-from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message, QuorumEntry
 from fakeamqp.node.queues.backlog import Backlog, QuorumBacklog
 from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
 from fakeamqp.node.queues.effects import Deliver, Effect, GiveUp, Replaced, SettledAtOnce
@@ -121,7 +121,7 @@ def acknowledge(
     for each in deliveries:
         del queue.unacked[each.entry.position]
     may_have_changed = activate_next(queue, channel)
-    if queue.consumers.unpark(channel) or queue.is_limited or may_have_changed:
+    if queue.consumers.unpark(channel, consumer) or queue.is_limited or may_have_changed:
         return checkout(queue, now_us)
     return []
 
@@ -140,12 +140,12 @@ def requeue(
             consumer.surplus += too_often
             free(consumer, too_often)
         free(consumer, len(deliveries))
-        queue.consumers.unpark(channel)
+        queue.consumers.unpark(channel, consumer)
         return return_together(queue, deliveries, now_us)
     free(consumer, len(deliveries))
     effects: list[Effect] = []
     for entry in (each.entry for each in deliveries):
-        queue.consumers.unpark(channel)  # it joins the line before the message goes to whoever is first
+        queue.consumers.unpark(channel, consumer)  # it joins the line before the message goes to whoever is first
         queue.drop(entry)
         new = renewed(queue, entry)
         queue.admit(new)
@@ -153,19 +153,23 @@ def requeue(
     return effects
 
 
+def _counting(entry: Entry) -> QuorumEntry:
+    return cast("QuorumEntry", entry)  # as all in a quorum queue are
+
+
 def renewed(queue: Queue, entry: Entry) -> Entry:
     """An entry that left, as a new one behind all others."""
-    new = queue.new_entry(entry.message, entry.expires_us)
+    new = _counting(queue.new_entry(entry.message, entry.expires_us))
     new.is_redelivered = True
     new.deliveries = entry.deliveries + 1
-    new.failures = entry.failures
+    new.failed_here = entry.failed_here
     return new
 
 
 def take_back(queue: Queue, deliveries: list[Unacked], now_us: int) -> list[Effect]:
     """Entries come back as their channel is over: first, even where a nack puts them last."""
-    for entry in (each.entry for each in deliveries):
-        entry.failures += 1
+    for entry in (_counting(each.entry) for each in deliveries):
+        entry.failed_here += 1
     return return_together(queue, deliveries, now_us)
 
 
@@ -173,7 +177,7 @@ def return_together(queue: Queue, deliveries: list[Unacked], now_us: int) -> lis
     """Entries come back to their places, unless they did so too often."""
     effects: list[Effect] = []
     has_returned = False
-    for entry in (each.entry for each in deliveries):
+    for entry in (_counting(each.entry) for each in deliveries):
         entry.is_redelivered = True
         entry.deliveries += 1
         if queue.delivery_limit is not None and entry.deliveries > queue.delivery_limit:
@@ -207,7 +211,7 @@ def activate_next(queue: Queue, channel: Receiver) -> bool:
     consumers = queue.consumers
     if not isinstance(consumers, QuorumSingleActive):
         return False
-    consumers.unpark(channel)
+    consumers.unpark_all(channel)
     consumers.activate_next()
     return True
 
@@ -363,6 +367,7 @@ QUORUM = QueueType(
     limits_no_ack=True,
     carries_failures=True,
     keeps_transient=True,
+    entry_class=QuorumEntry,
     remembers_deliveries=True,
     is_applied_late=True,
     forgives_deletion=True,

@@ -5,8 +5,6 @@ Source: rabbit_fifo.erl; the rules have observed it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from fakeamqp.node.queues.consumer import Consumer, Receiver
 from fakeamqp.node.queues.round_robin import RoundRobin
 from fakeamqp.node.queues.single_active import SingleActive
@@ -23,20 +21,12 @@ class QuorumRoundRobin(RoundRobin):
     one are unsettled. Source: rabbit_fifo.erl (checkout_one, consumer_key_from_id, uniq_queue_in).
     """
 
-    __slots__ = ("_gone", "_knows_by_tag")
+    __slots__ = ("_knows_by_tag",)
 
     def __init__(self, *, knows_by_tag: bool) -> None:
         """`knows_by_tag`: whether a tag used again on its channel is the same consumer, whatever is unsettled."""
         super().__init__()
         self._knows_by_tag = knows_by_tag
-        self._gone: list[Consumer] = []
-        """Those that left and are in line still."""
-
-    def __len__(self) -> int:
-        return super().__len__() - len(self._gone)
-
-    def __iter__(self) -> Iterator[Consumer]:
-        return (each for each in super().__iter__() if each not in self._gone)
 
     def add(self, consumer: Consumer) -> None:
         """A new consumer takes the place of the one that it is the same as, or waits behind all others."""
@@ -44,29 +34,29 @@ class QuorumRoundRobin(RoundRobin):
             self._forget_heads()
         same = [each for each in self._gone if (each.tag, each.channel) == (consumer.tag, consumer.channel)]
         if same and (self._knows_by_tag or consumer.outstanding):
-            self._gone.remove(same[-1])
+            del self._gone[same[-1]]
             consumer.line = same[-1].line
             consumer.line[consumer.line.index(same[-1])] = consumer
         elif consumer.can_take():
             super().add(consumer)
         else:
             consumer.line = self._line(consumer.priority)
-            self._parked.append(consumer)
+            self._parked[consumer] = None
 
     def _forget_heads(self) -> None:
         """Whoever is first in line and gone is found out at once."""
         for line in self._lines:
             while line and line[0] in self._gone:
-                self._gone.remove(line.popleft())
+                del self._gone[line.popleft()]
             if line:
                 return
 
     def remove(self, consumer: Consumer) -> None:
         """A consumer is gone."""
         if consumer in self._parked:
-            self._parked.remove(consumer)
+            del self._parked[consumer]
         else:
-            self._gone.append(consumer)
+            self._gone[consumer] = None
 
     def next(self) -> Consumer | None:
         """The consumer to serve now, sent to the back of its priority; None if nobody can take anything."""
@@ -74,12 +64,12 @@ class QuorumRoundRobin(RoundRobin):
             while line:
                 consumer = line.popleft()
                 if consumer in self._gone:
-                    self._gone.remove(consumer)
+                    del self._gone[consumer]
                 elif consumer.can_take():
                     super().add(consumer)
                     return consumer
                 else:
-                    self._parked.append(consumer)
+                    self._parked[consumer] = None
         return None
 
 
@@ -130,9 +120,9 @@ class QuorumSingleActive(SingleActive):
         """The active consumer, if it can take anything."""
         return None if self._is_quiescing else super().next()
 
-    def unpark(self, channel: Receiver) -> bool:
+    def unpark(self, channel: Receiver, settled: Consumer | None) -> bool:
         """A channel has settled something: whether the active consumer may take again."""
-        is_active = super().unpark(channel)
+        is_active = super().unpark(channel, settled)
         if is_active and self._is_quiescing and self.active is not None and not self.active.outstanding:
             self.active = None
             self._is_quiescing = False

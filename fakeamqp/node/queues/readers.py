@@ -135,8 +135,12 @@ class Readers:
     def park(self, consumer: Consumer) -> None:
         """Nobody waits in line."""
 
-    def unpark(self, channel: Receiver) -> bool:
+    def unpark(self, channel: Receiver, settled: Consumer | None) -> bool:
         """A channel has settled something: whether one of its readers may read on."""
+        return self.unpark_all(channel)
+
+    def unpark_all(self, channel: Receiver) -> bool:
+        """A channel's limits have changed: whether one of its readers may read on."""
         return any(each.channel is channel and reader.has_room() for each, reader in self._readers.items())
 
     def served(self) -> Iterator[Consumer]:

@@ -26,9 +26,11 @@ def serve(queue: Queue, now_us: int, charge: Charge, effects: list[Effect]) -> E
     backlog = queue.backlog
     while (head := backlog.head()) is not None:
         # What expires as it arrives may still go to a consumer that is free: expiration 0 means just that.
-        is_expired = head.expires_us <= now_us and head is not backlog.unseen_head
-        is_past = head.expires_us < now_us
-        is_lost = is_expired and (head.is_redelivered or is_past)
+        is_expired = is_past = is_lost = False
+        if head.expires_us <= now_us:
+            is_expired = head is not backlog.unseen_head
+            is_past = head.expires_us < now_us
+            is_lost = is_expired and (head.is_redelivered or is_past)
         consumer = None if is_lost else queue.consumers.next()
         if consumer is None:
             if not is_expired or (queue.is_too_long() and not (is_past and queue.type.expires_before_dropping)):

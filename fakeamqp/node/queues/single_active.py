@@ -55,8 +55,12 @@ class SingleActive:
     def park(self, consumer: Consumer) -> None:
         """Whoever was served is at its limit; it stays the active one."""
 
-    def unpark(self, channel: Receiver) -> bool:
+    def unpark(self, channel: Receiver, settled: Consumer | None) -> bool:
         """A channel has settled something: whether the active consumer may take again."""
+        return self.unpark_all(channel)
+
+    def unpark_all(self, channel: Receiver) -> bool:
+        """A channel's limits have changed: whether the active consumer may take again."""
         return self.active is not None and self.active.channel is channel
 
     def served(self) -> Iterator[Consumer]:

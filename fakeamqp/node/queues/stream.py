@@ -9,7 +9,7 @@ import decimal
 from collections.abc import Iterable
 from typing import Any, cast
 
-from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry, Message, StreamEntry
 from fakeamqp.node.queues.backlog import Backlog
 from fakeamqp.node.queues.consumer import Consumer, Consumers, Receiver
 from fakeamqp.node.queues.effects import Deliver, Effect, Forget
@@ -44,7 +44,7 @@ def make_consumers(settings: QueueArguments, profile: Profile, backlog: Backlog)
 
 def enqueue(queue: Queue, message: Message, now_us: int) -> Entry:
     """A message is appended, and does not expire."""
-    entry = Entry(log_of(queue).next_offset(), stored(message, queue.profile), NO_EXPIRY_US, now_us)
+    entry = StreamEntry(log_of(queue).next_offset(), stored(message, queue.profile), NO_EXPIRY_US, now_us)
     queue.admit(entry)
     return entry
 
@@ -237,6 +237,7 @@ STREAM = QueueType(
     check=check,
     heeds_global_prefetch=True,
     keeps_transient=True,
+    entry_class=StreamEntry,
     remembers_deliveries=True,
     is_log=True,
 )

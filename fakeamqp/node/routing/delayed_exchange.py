@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from fakeamqp.node.kernel.message import Message
+from fakeamqp.node.kernel.message import Message, MessageWithMore
 from fakeamqp.node.routing.exchange_types import BindingIndex, ExchangeType
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.erlang import binary
@@ -120,7 +120,7 @@ def after_delay(message: Message, profile: Profile) -> Message:
     headers = {**message.properties.headers, X_DELAY: swapped}
     sorted_headers = {name: headers[name] for name in sorted(headers, key=binary)}
     properties = message.properties.replace(headers=sorted_headers)
-    return Message(
+    return MessageWithMore(
         message.exchange,
         message.routing_key,
         properties,

@@ -54,5 +54,5 @@ def hand_out(
             consumer_timeout.watch(state, channel, channel.unacked[tag])
     if state.watch is not None:
         details = {"delivery_tag": tag, "redelivered": entry.is_redelivered}
-        state.watch(state.now_us, DELIVERED, entry.message, (queue,), channel, details)
+        state.watch((state.now_us, DELIVERED, entry.message, queue.alone, channel, details))
     return tag

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fakeamqp.node.kernel.message import Message
+from fakeamqp.node.kernel.message import Message, MessageWithMore
 from fakeamqp.node.messages.arrivals import arrive
 from fakeamqp.node.messages.reply_to import REPLY_TO, address_for_replies, deliver_replies
 from fakeamqp.node.metadata.permissions import check_exchange, check_topic
@@ -39,26 +39,24 @@ def publish(state: NodeState, channel: Channel, method: BasicPublish) -> None:
         )
     if method.immediate:
         raise not_implemented("immediate=true")
-    exchange = _exchange_to_publish_to(state.profile, state.access, channel, method)
-    properties = method.properties
-    keys: tuple[str, ...] = ()
-    if state.access.topic_permissions and not state.profile.checks_message_before_user:
-        check_topic(state.profile, state.access, channel, "write", exchange, method.routing_key)
-    if properties is not EMPTY_PROPERTIES:
-        properties, keys = _checked_properties(state.profile, state.access, channel, exchange, method)
-    elif state.access.topic_permissions:
-        check_topic(state.profile, state.access, channel, "write", exchange, method.routing_key)
-    message = Message(exchange.name, method.routing_key, properties, method.body, keys)
-    queues = channel.vhost.route(exchange.name, message)
-    if not exchange.name and (keys or not queues) and state.reply_channels:
+    vhost = channel.vhost
+    exchange = vhost.exchanges.get(method.exchange)
+    if exchange is None or exchange.fact.internal or ("write", "exchange", method.exchange) not in channel.permitted:
+        exchange = _exchange_to_publish_to(state.profile, state.access, channel, method)
+    if method.properties is EMPTY_PROPERTIES and not state.access.topic_permissions:
+        message = Message(exchange.name, method.routing_key, EMPTY_PROPERTIES, method.body)
+    else:
+        message = _checked_message(state.profile, state.access, channel, exchange, method)
+    queues = vhost.route(exchange.name, message)
+    if not exchange.name and state.reply_channels and (message.further_keys or not queues):
         deliver_replies(state, message)
-    if channel.vhost.is_traced:
+    if vhost.is_traced:
         copy_publish(state, channel, message, queues)
-    if properties.headers:
+    if message.properties.headers:
         for queue in queues:
-            queue.type.check_headers(properties.headers, state.profile)
+            queue.type.check_headers(message.properties.headers, state.profile)
     if channel.transaction is not None:
-        names = tuple(queue.name for queue in queues) if exchange.name else (method.routing_key, *keys)
+        names = tuple(queue.name for queue in queues) if exchange.name else message.routing_keys
         channel.transaction.publications.append(Publication(message, queues, names, method.mandatory))
         return
     receipt = None
@@ -67,14 +65,14 @@ def publish(state: NodeState, channel: Channel, method: BasicPublish) -> None:
         state.awaiting.append(Awaiting(receipt, channel, channel.next_publish_number))
         channel.next_publish_number += 1
     arrive(state, queues, message, channel, receipt)
-    if not queues and method.mandatory:
+    if method.mandatory and not queues:
         give_back(state.now_us, state.watch, channel, message)
 
 
 def give_back(now_us: int, watch: Watch | None, channel: Channel, message: Message) -> None:
     """basic.return of a mandatory message that led nowhere."""
     if watch is not None:
-        watch(now_us, RETURNED, message, (), channel)
+        watch((now_us, RETURNED, message, (), channel, None))
     channel.send(BasicReturn(312, "NO_ROUTE", message.exchange, message.routing_key, message.properties, message.body))
 
 
@@ -86,6 +84,21 @@ def _exchange_to_publish_to(profile: Profile, access: Access, channel: Channel, 
     if exchange.fact.internal:
         raise access_refused(f"cannot publish to internal {exchange_named(name, channel.vhost.name)}")
     return exchange
+
+
+def _checked_message(
+    profile: Profile, access: Access, channel: Channel, exchange: Exchange, method: BasicPublish
+) -> Message:
+    """The message that a publish brings, where there is something in it to check."""
+    properties = method.properties
+    keys: tuple[str, ...] = ()
+    if access.topic_permissions and (not profile.checks_message_before_user or properties is EMPTY_PROPERTIES):
+        check_topic(profile, access, channel, "write", exchange, method.routing_key)
+    if properties is not EMPTY_PROPERTIES:
+        properties, keys = _checked_properties(profile, access, channel, exchange, method)
+    if keys:
+        return MessageWithMore(exchange.name, method.routing_key, properties, method.body, keys)
+    return Message(exchange.name, method.routing_key, properties, method.body)
 
 
 def _checked_properties(

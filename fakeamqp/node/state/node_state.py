@@ -84,7 +84,7 @@ class NodeState:
         """Entries leave their queue together."""
         if self.watch is not None:
             for entry in entries:
-                self.watch(self.now_us, outcome, entry.message, (queue,))
+                self.watch((self.now_us, outcome, entry.message, queue.alone, None, None))
 
     def retract_entry(self, queue: Queue, entry: Entry) -> None:
         """A message has left its queue, which knows already."""

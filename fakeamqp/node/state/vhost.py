@@ -122,7 +122,7 @@ class VirtualHost:
         routing_key = message.routing_key
         if not exchange:
             queue = self.queues.get(routing_key)
-            return () if queue is None else (queue,)
+            return () if queue is None else queue.alone
         key = (exchange, routing_key)
         route = self._routes.get(key)
         if route is None:

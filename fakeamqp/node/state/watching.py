@@ -5,8 +5,8 @@ A node tells in the few places where such things are decided, and costs one test
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from fakeamqp.node.kernel.message import Message
@@ -52,19 +52,12 @@ DEATHS = (EXPIRED, MAXLEN, REJECTED, DELIVERY_LIMIT)
 """Why queues give messages up, in x-death's words."""
 
 
-class Watch(Protocol):
-    """Who watches. What is given is the node's own, and not to be changed."""
+Outcome: TypeAlias = "tuple[int, str, Message, tuple[Queue, ...], Channel | None, Mapping[str, Any] | None]"
+"""What happened to a message: when (microseconds), one of the words above, which message, in or to which queues, on
+whose channel, and what else there is. All is the node's own, and not to be changed."""
 
-    def __call__(
-        self,
-        now_us: int,
-        outcome: str,
-        message: Message,
-        queues: tuple[Queue, ...],
-        channel: Channel | None = None,
-        details: Mapping[str, Any] | None = None,
-    ) -> None:
-        """This happened to a message: one of the words above, where, on whose channel, and what else there is."""
+Watch: TypeAlias = Callable[[Outcome], None]
+"""Who watches. It is given a tuple, as most of these are only kept, and never looked at."""
 
 
 class ClosingWatch(Protocol):

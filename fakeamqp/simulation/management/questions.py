@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fakeamqp.node.kernel.message import Message
+from fakeamqp.node.kernel.message import Message, MessageWithMore
 from fakeamqp.node.operator import commands
 from fakeamqp.node.sessions.publishing import BCC, sender_selected_keys
 from fakeamqp.node.state.watching import DEAD_LETTERED, ROUTED
@@ -90,7 +90,7 @@ def _message(exchange: str, routing_key: str, properties: BasicProperties, body:
     except AMQPError as error:
         raise Misuse(f"RabbitMQ refuses such headers: {error}") from None
     headers = {name: value for name, value in properties.headers.items() if name != BCC}
-    return Message(exchange, routing_key, properties.replace(headers=headers), body, keys)
+    return MessageWithMore(exchange, routing_key, properties.replace(headers=headers), body, keys)
 
 
 def _last_published(events: Selection, body: bytes | str | None, message_id: str | None) -> Event:

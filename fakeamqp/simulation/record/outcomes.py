@@ -5,16 +5,14 @@ Recording keeps what the node hands over as it is; words and values are made whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
 from fakeamqp.node.kernel.journal import Journal
-from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.node import Node
 from fakeamqp.node.queues.queue import Queue
 from fakeamqp.node.state import watching
-from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.watching import (
     ACKED,
     DEAD_LETTERED,
@@ -51,31 +49,11 @@ OUTCOMES = (
 """All words for what becomes of messages."""
 
 
-def watcher(record: Callable[[tuple[Any, ...]], None]) -> watching.Watch:
-    """What a node is to call, so that its effects are recorded."""
-
-    def watch(
-        now_us: int,
-        outcome: str,
-        message: Message,
-        queues: tuple[Queue, ...],
-        channel: Channel | None = None,
-        details: Mapping[str, Any] | None = None,
-    ) -> None:
-        if channel is None:
-            record((now_us, EFFECT, 0, 0, outcome, message, queues, "", details))
-        else:
-            connection = channel.connection
-            vhost = channel.vhost.name
-            record((now_us, EFFECT, connection.id, channel.number, outcome, message, queues, vhost, details))
-
-    return watch
-
-
-def told(recorded: tuple[Any, ...]) -> Event:
-    """The event that `watch` has recorded."""
-    at_us, kind, connection, channel, outcome, message, queues, vhost, more = recorded
+def told(recorded: watching.Outcome) -> Event:
+    """The event that a node, or `tell_of_losses`, has told of."""
+    at_us, outcome, message, queues, channel, more = recorded
     names = [queue.name for queue in queues]
+    vhost = "" if channel is None else channel.vhost.name
     details: dict[str, Any] = {
         "outcome": outcome,
         "vhost": queues[0].fact.vhost if queues else vhost,
@@ -91,7 +69,9 @@ def told(recorded: tuple[Any, ...]) -> Event:
     elif names:
         details["queue"] = names[0]
     details |= more or {}
-    return Event(at_us, kind, connection, channel, None, _TEXTS[outcome](details, connection, channel), details)
+    connection_id, number = (0, 0) if channel is None else (channel.connection.id, channel.number)
+    text = _TEXTS[outcome](details, connection_id, number)
+    return Event(at_us, EFFECT, connection_id, number, None, text, details)
 
 
 def tell_of_losses(node: Node, journal: Journal, watch: watching.Watch) -> None:
@@ -108,13 +88,13 @@ def _tell_of_losses(queue: Queue, journal: Journal, watch: watching.Watch, now_u
     there = {entry.position: entry.message for entry in held}
     for position in sorted(there):
         if position not in on_disk:
-            watch(now_us, LOST, there[position], (queue,))
+            watch((now_us, LOST, there[position], (queue,), None, None))
     for position in sorted(on_disk):
         if position not in there:
-            watch(now_us, BACK, on_disk[position][0], (queue,))
+            watch((now_us, BACK, on_disk[position][0], (queue,), None, None))
     kept = [on_disk[position][0] for position in sorted(on_disk) if position in there]
     if kept:
-        watch(now_us, KEPT, kept[0], (queue,), None, {"bodies": [message.body for message in kept]})
+        watch((now_us, KEPT, kept[0], (queue,), None, {"bodies": [message.body for message in kept]}))
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from fakeamqp.simulation.record.events import (
     UNHEARD,
     Event,
 )
-from fakeamqp.simulation.record.outcomes import told
+from fakeamqp.simulation.record.outcomes import OUTCOMES, told
 from fakeamqp.simulation.record.selection import Selection
 from fakeamqp.spec.errors import Misuse
 
@@ -30,6 +30,9 @@ __all__ = [
     "BROKER", "CHOICE", "CLOSED", "EFFECT", "FAULT", "KINDS", "LATE", "RECEIVED", "SENT", "TASK", "TIME", "UNHEARD",
     "Event", "Selection", "Trace",
 ]  # fmt: skip
+
+
+_OUTCOMES = frozenset(OUTCOMES)
 
 
 class Trace:
@@ -75,7 +78,7 @@ class Trace:
         owner = self.owners.get
         events = tuple(self._events)
         for each in events if self.is_complete else events[1:]:
-            event = told(each) if each[1] is EFFECT else Event(*each)
+            event = told(each) if each[1] in _OUTCOMES else Event(*each)
             yield event._replace(task=owner(event.connection, "")) if event.connection in self.owners else event
 
     def _assert_is_on(self) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from fakeamqp.node.kernel.journal import Journal
 from fakeamqp.node.kernel.timers import Timers
 from fakeamqp.node.node import Node
+from fakeamqp.node.state.watching import Watch
 from fakeamqp.node.words.profile import profile_of
 from fakeamqp.simulation.clock import Clock, to_us
-from fakeamqp.simulation.record.outcomes import watcher
 from fakeamqp.simulation.record.trace import BROKER, CHOICE, TIME, Trace
 from fakeamqp.simulation.world.chance import UNIMPORTANT, Chooser, SeededChooser, generated_name
 from fakeamqp.simulation.world.custom_exchanges import RoutingFunction, matchings
@@ -37,7 +37,7 @@ class World:
         self.chooser = SeededChooser(seed) if chooser is None else chooser
         self.clock = Clock()
         self.trace = Trace(trace_limit)
-        self.watch = watcher(self.trace.record) if self.trace.is_on else None
+        self.watch: Watch | None = self.trace.record if self.trace.is_on else None
         self.lock = _thread.RLock()
         self.changed = threading.Condition(self.lock)
         self.journal = Journal()
@@ -49,7 +49,7 @@ class World:
         self._matchings = matchings({} if exchange_types is None else exchange_types)
         self._sync_interval_us = to_us(sync_interval)
         self._timers = Timers()
-        self._sleepers = 0
+        self.sleepers = 0
         self._connection_numbers = itertools.count(1)
         self.node: Node | None = None
         self.boot()
@@ -157,7 +157,7 @@ class World:
 
     def notify(self) -> None:
         """Wake whoever waits for what may have happened. The caller holds the lock."""
-        if self._sleepers:
+        if self.sleepers:
             self.changed.notify_all()
         if self.listeners:
             for listener in tuple(self.listeners.values()):
@@ -165,11 +165,11 @@ class World:
 
     def sleep(self, seconds: float | None) -> None:
         """Sleep in real time until `notify`, at most this long. The caller holds the lock."""
-        self._sleepers += 1
+        self.sleepers += 1
         try:
             self.changed.wait(seconds)
         finally:
-            self._sleepers -= 1
+            self.sleepers -= 1
 
     def note(self, what: str) -> None:
         """Record what has happened to the node."""

@@ -53,9 +53,9 @@ def test_whoever_can_take_again_goes_to_the_back() -> None:
     make_consumer(queue, channel, "two")
     limited.outstanding = 1
     assert served(queue.consumers, 1) == ["one"]
-    assert not queue.consumers.unpark(channel)
+    assert not queue.consumers.unpark_all(channel)
     limited.outstanding = 0
-    assert queue.consumers.unpark(channel)
+    assert queue.consumers.unpark_all(channel)
     assert served(queue.consumers, 3) == ["two", "one", "limited"]
 
 
@@ -66,7 +66,7 @@ def test_only_the_channel_that_settled_frees_its_consumers() -> None:
     mine.outstanding = theirs.outstanding = 1
     assert served(queue.consumers, 1) == []
     mine.outstanding = theirs.outstanding = 0
-    assert queue.consumers.unpark(other)
+    assert queue.consumers.unpark_all(other)
     assert served(queue.consumers, 2) == ["theirs", "theirs"]
 
 
@@ -113,7 +113,7 @@ class TestPriorities:
         one.outstanding = two.outstanding = 1
         assert served(queue.consumers, 2) == ["low", "low"]
         two.outstanding = 0
-        assert queue.consumers.unpark(channel)
+        assert queue.consumers.unpark_all(channel)
         assert served(queue.consumers, 1) == ["two"]
 
     def test_one_that_leaves_is_taken_from_its_own_line(self) -> None:
@@ -137,7 +137,7 @@ class TestSingleActive:
     def test_nobody_is_served_where_nobody_consumes(self, queue: Queue) -> None:
         assert queue.consumers.next() is None
         assert list(queue.consumers.served()) == []
-        assert not queue.consumers.unpark(make_channel())
+        assert not queue.consumers.unpark_all(make_channel())
 
     def test_only_the_first_is_served(self, queue: Queue) -> None:
         channel = make_channel()
@@ -154,8 +154,8 @@ class TestSingleActive:
         queue.consumers.park(first)
         assert served(queue.consumers, 1) == []
         first.outstanding = 0
-        assert not queue.consumers.unpark(other)
-        assert queue.consumers.unpark(first.channel)
+        assert not queue.consumers.unpark_all(other)
+        assert queue.consumers.unpark_all(first.channel)
         assert served(queue.consumers, 1) == ["first"]
 
     def test_one_that_waits_may_leave(self, queue: Queue) -> None:
@@ -218,7 +218,7 @@ class TestOfAQuorumQueue:
         queue.consumers.add(new)
         assert served(queue.consumers, 1) == []
         new.outstanding = 0
-        assert queue.consumers.unpark(channel)
+        assert queue.consumers.unpark_all(channel)
         assert served(queue.consumers, 1) == ["again"]
 
     def test_one_that_takes_a_place_at_its_limit_is_found_full_when_its_turn_comes(self, version: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakeamqp.node.kernel.message import Message
+from fakeamqp.node.kernel.message import Message, MessageWithMore
 from fakeamqp.node.routing.registry import UNSUPPORTED_EXCHANGE_TYPES
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import ExchangeFact
@@ -44,7 +44,7 @@ def test_a_type_of_the_users_own_is_asked_for_each_key() -> None:
     one, two = (Binding("prices", Destination("queue", name), name, {}) for name in ("one", "two"))
     index.add(one)
     index.add(two)
-    message = Message("prices", "a", EMPTY_PROPERTIES, b"body", further_keys=("b",))
+    message = MessageWithMore("prices", "a", EMPTY_PROPERTIES, b"body", further_keys=("b",))
     assert index.route(message) == [one.destination, one.destination]
     assert asked == [(["one", "two"], "a", b"body"), (["one", "two"], "b", b"body")]
     assert not index.is_cacheable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakeamqp.node.kernel.journal import Journal, QueueStore
+from fakeamqp.node.kernel.message import QuorumEntry
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import (
     BindingFact,
@@ -137,7 +138,8 @@ class TestSync:
     def test_how_often_a_message_was_delivered_is_kept(self) -> None:
         journal = Journal()
         store = journal.store(ORDERS)
-        never, once, thrice = fill(make_queue(), b"never", b"once", b"thrice")
+        never, once, thrice = fill(make_queue(arguments={"x-queue-type": "quorum"}), b"never", b"once", b"thrice")
+        assert isinstance(thrice, QuorumEntry)
         thrice.deliveries = 3
         for entry in (never, once, thrice):
             journal.add_entry(store, entry)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.kernel.message import Message
+from fakeamqp.node.kernel.message import Message, MessageWithMore
 from fakeamqp.node.routing.exchange_types import BindingIndex
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import ExchangeFact
@@ -25,7 +25,7 @@ def binding(queue: str, key: str = "", arguments: Table | None = None) -> Bindin
 
 
 def message(key: str = "a", *further_keys: str, **headers: Any) -> Message:
-    return Message("source", key, BasicProperties(headers=headers), b"", further_keys)
+    return MessageWithMore("source", key, BasicProperties(headers=headers), b"", further_keys)
 
 
 CASES = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.kernel.message import NO_EXPIRY_US, Entry
+from fakeamqp.node.kernel.message import NO_EXPIRY_US, StreamEntry
 from fakeamqp.node.queues.log import CHUNK_OVERHEAD_BYTES, Log
 from fakeamqp.node.queues.queue_arguments import QueueArguments
 from tests.unit.node._parts import SECOND_US, make_queue, message
@@ -29,7 +29,7 @@ QUEUE = make_queue()
 
 def fill(log: Log, count: int, now_us: int = 0) -> None:
     for _ in range(count):
-        log.append(Entry(log.next_offset(), message(b"x" * BODY_BYTES), NO_EXPIRY_US, now_us))
+        log.append(StreamEntry(log.next_offset(), message(b"x" * BODY_BYTES), NO_EXPIRY_US, now_us))
         log.check()
 
 

@@ -55,10 +55,10 @@ def test_a_reader_reads_on_when_it_has_room() -> None:
     append(stream, b"1", b"2")
     attach(stream, "a", channel=channel, limit=1)
     assert run(stream) == [("a", b"1")]
-    assert not stream.consumers.unpark(channel)
+    assert not stream.consumers.unpark_all(channel)
     channel.consumers["a"].outstanding -= 1
-    assert not stream.consumers.unpark(make_channel(2))
-    assert stream.consumers.unpark(channel)
+    assert not stream.consumers.unpark_all(make_channel(2))
+    assert stream.consumers.unpark_all(channel)
     assert run(stream) == [("a", b"2")]
 
 

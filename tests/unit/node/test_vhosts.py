@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakeamqp.node.kernel.message import Message
+from fakeamqp.node.kernel.message import Message, MessageWithMore
 from fakeamqp.node.routing.exchanges import Exchange
 from fakeamqp.node.state import vhost as vhosts
 from fakeamqp.node.state.vhost import VirtualHost
@@ -43,7 +43,7 @@ def bind(vhost: VirtualHost, source: str, kind: str, name: str, key: str = "", *
 
 
 def published(*keys: str, headers: dict[str, Any] | None = None) -> Message:
-    return Message("anywhere", keys[0], BasicProperties(headers=headers), b"", further_keys=keys[1:])
+    return MessageWithMore("anywhere", keys[0], BasicProperties(headers=headers), b"", further_keys=keys[1:])
 
 
 def route(vhost: VirtualHost, exchange: str, key: str = "", headers: dict[str, Any] | None = None) -> list[str]:

@@ -9,11 +9,8 @@ from typing import Any
 import pytest
 
 from fakeamqp.node.kernel.journal import Journal
-from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.node import Node
 from fakeamqp.node.operator import commands
-from fakeamqp.node.queues.queue import Queue
-from fakeamqp.node.state.connection import Channel
 from fakeamqp.node.state.watching import (
     ACKED,
     DEAD_LETTERED,
@@ -32,6 +29,7 @@ from fakeamqp.node.state.watching import (
     RETURNED,
     ROUTED,
     UNDELIVERABLE,
+    Outcome,
 )
 from fakeamqp.node.words.profile import profile_of
 from fakeamqp.spec.methods import (
@@ -77,16 +75,9 @@ class Watched:
         self.node = node
         self.session = Session(node)
 
-    def _watch(
-        self,
-        now_us: int,
-        outcome: str,
-        message: Message,
-        queues: tuple[Queue, ...],
-        channel: Channel | None = None,
-        details: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.seen.append((outcome, message.body, [queue.name for queue in queues]))
+    def _watch(self, outcome: Outcome) -> None:
+        _, word, message, queues, _, details = outcome
+        self.seen.append((word, message.body, [queue.name for queue in queues]))
         self.details.append(details)
 
     def send(self, *methods: Any, now_us: int = 0) -> None:
