@@ -1,12 +1,14 @@
 """A broker that does nothing, under pika's own connection class: what is measured over it is what pika itself costs.
 
 Nothing of fakeamqp is here, and no socket. What pika sends and what it reads is made as pika makes it, anew each time:
-methods, frames, properties. But it is never made into bytes, as fakeamqp makes none either. A message that is
-published is gone; each basic.get has an answer; a consumer is sent the number of messages that `deliveries` says.
+methods, frames, properties. But no frame is made into bytes, as fakeamqp makes none either: that would be most of the
+time. A message that is published is gone; each basic.get has an answer; a consumer is sent the number of messages that
+`deliveries` says.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -105,31 +107,26 @@ class NullConnection(BaseConnection):
         connection.add_on_open_callback(on_done)
         connection._proto_connection_made(object())
 
-    def _send_frame(self, frame_value: Any) -> None:
-        self.frames_sent += 1
-        if isinstance(frame_value, frame.ProtocolHeader):
+    def _output_marshaled_frames(self, marshaled_frames: Sequence[Any]) -> None:
+        self.frames_sent += len(marshaled_frames)
+        first = marshaled_frames[0]
+        if isinstance(first, frame.ProtocolHeader):
             self._answers.append((0, spec.Connection.Start(0, 9, SERVER, b"PLAIN", b"en_US")))
-            return
-        channel_number, asked = frame_value.channel_number, type(frame_value.method)
+        elif len(marshaled_frames) == 1:
+            self._answer(first.channel_number, type(first.method))
+        elif first.channel_number in self._publish_numbers:
+            number = next(self._publish_numbers[first.channel_number])
+            self._answers.append((first.channel_number, spec.Basic.Ack(number)))
+
+    def _answer(self, channel_number: int, asked: type) -> None:
         if asked not in ANSWERS:
             return
         self._answers.append((channel_number, ANSWERS[asked]()))
         if asked is spec.Basic.Consume:
-            tags = range(1, self.deliveries + 1)
-            self._answers.extend(
-                (channel_number, spec.Basic.Deliver("consumer", tag, False, "", "work")) for tag in tags
-            )
+            for tag in range(1, self.deliveries + 1):
+                self._answers.append((channel_number, spec.Basic.Deliver("consumer", tag, False, "", "work")))
         elif asked is spec.Confirm.Select:
             self._publish_numbers[channel_number] = itertools.count(1)
-
-    def _send_message(self, channel_number: int, method_frame: Any, content: Any) -> None:
-        properties, body = content
-        frame.Method(channel_number, method_frame)
-        frame.Header(channel_number, len(body), properties)
-        frame.Body(channel_number, body)
-        self.frames_sent += 3
-        if channel_number in self._publish_numbers:
-            self._answers.append((channel_number, spec.Basic.Ack(next(self._publish_numbers[channel_number]))))
 
     def _get_write_buffer_size(self) -> int:
         return 0
@@ -147,13 +144,20 @@ class NullConnection(BaseConnection):
         self.ioloop.add_callback_threadsafe(lambda: self._proto_connection_lost(None))
 
 
+@contextlib.contextmanager
+def without_bytes() -> Iterator[None]:
+    """While it lasts, pika's frames stay frames where pika would make bytes of them, and loops are null loops."""
+    with contextlib.ExitStack() as stack:
+        for kind in (frame.ProtocolHeader, frame.Method, frame.Header, frame.Body):
+            stack.callback(setattr, kind, "marshal", kind.marshal)
+            kind.marshal = lambda self: self
+        stack.callback(setattr, select_connection, "IOLoop", select_connection.IOLoop)
+        select_connection.IOLoop = NullLoop
+        yield
+
+
 def connect(deliveries: int) -> pika.BlockingConnection:
-    """A BlockingConnection to nothing, which sends so many messages to each consumer."""
-    real_loop = select_connection.IOLoop
-    select_connection.IOLoop = NullLoop
-    try:
-        connection = pika.BlockingConnection(pika.ConnectionParameters(), _impl_class=NullConnection)
-    finally:
-        select_connection.IOLoop = real_loop
+    """A BlockingConnection to nothing, which sends so many messages to each consumer; `without_bytes` must last."""
+    connection = pika.BlockingConnection(pika.ConnectionParameters(), _impl_class=NullConnection)
     connection._impl.deliveries = deliveries
     return connection

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pika
 
@@ -28,17 +29,19 @@ MOST_RATIOS = {
 
 def figures() -> Iterator[Figure]:
     """Medians of rounds that take turns: of a program redirected as in tests, and of one that talks to nobody."""
-    idle = Program(functools.partial(null_broker.connect, MESSAGES), MESSAGES, CONNECTIONS)
+    with null_broker.without_bytes():
+        idle = Program(functools.partial(null_broker.connect, MESSAGES), MESSAGES, CONNECTIONS)
     broker = fakeamqp.Broker()
     with broker:
         program = Program(pika.BlockingConnection, MESSAGES, CONNECTIONS)
     for row, most in MOST_RATIOS.items():
-        redirected = functools.partial(_redirected, broker, getattr(program, row))
-        spent_s, null_s = interleaved(ROUNDS, redirected, getattr(idle, row), choose=statistics.median)
+        redirected = functools.partial(_within, lambda: broker, getattr(program, row))
+        alone = functools.partial(_within, null_broker.without_bytes, getattr(idle, row))
+        spent_s, null_s = interleaved(ROUNDS, redirected, alone, choose=statistics.median)
         name, compared_with = f"pika: {row.replace('_', ' ')}", f"pika over nothing, {shown(null_s)}"
         yield at_most(most, name, shown(spent_s), compared_with, spent_s / null_s)
 
 
-def _redirected(broker: fakeamqp.Broker, measure: Round) -> float:
-    with broker:
+def _within(context: Callable[[], AbstractContextManager[object]], measure: Round) -> float:
+    with context():
         return measure()

@@ -12,7 +12,9 @@ from typing import Any
 import pika.spec
 from pika.callback import CallbackManager, name_or_value
 
-_NAMES: dict[type, str] = {each: each.NAME for each in pika.spec.methods.values()}
+_NAMES: dict[Any, str] = {each: each.NAME for each in pika.spec.methods.values()}
+_NAMES.update((number, str(number)) for number in range(256))
+"""Names of pika's methods, and of the channels that there nearly always are."""
 _SHORTENED = ("add", "cleanup", "pending", "process", "remove")
 _ORIGINALS = {name: vars(CallbackManager)[name] for name in _SHORTENED if name in vars(CallbackManager)}
 
@@ -21,10 +23,8 @@ def _name(value: Any) -> str:
     """What pika's `name_or_value` says."""
     kind = type(value)
     if kind is str:
-        return str(value)
-    if kind is int:
-        return str(value)
-    return _NAMES.get(value if kind is type else kind) or name_or_value(value)
+        return value  # type: ignore[no-any-return]
+    return _NAMES.get(value if kind is type or kind is int else kind) or name_or_value(value)
 
 
 def _undecorated(name: str) -> Callable[..., Any]:
@@ -63,7 +63,7 @@ class QuickCallbacks(CallbackManager):
     def remove(self, prefix: Any, key: Any, *args: Any, **kwargs: Any) -> Any:
         """As pika's: False where nothing is there."""
         prefix, key = _name(prefix), _name(key)
-        if self.pending(prefix, key) is None:
+        if _pending(self, prefix, key) is None:
             return False
         return _remove(self, prefix, key, *args, **kwargs)
 

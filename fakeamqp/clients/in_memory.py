@@ -19,6 +19,7 @@ from pika.channel import Channel
 from fakeamqp.clients.callbacks import quicken
 from fakeamqp.clients.drivers import driver_for
 from fakeamqp.clients.translation.classes import FRAME_OVERHEAD
+from fakeamqp.clients.translation.inbound import NO_PROPERTIES, content_in, method_in
 from fakeamqp.clients.transport import Transport
 from fakeamqp.spec.errors import FakeamqpError
 
@@ -96,6 +97,12 @@ class NameServices(AbstractIOServices):
 class InMemoryChannel(Channel):
     """pika's channel, but that the consumer tags it invents come from the broker's seed."""
 
+    def basic_publish(
+        self, exchange: str, routing_key: str, body: Any, properties: Any = None, mandatory: bool = False
+    ) -> None:
+        """pika's own, with properties that are known to be none where none are given: it would make some each time."""
+        super().basic_publish(exchange, routing_key, body, properties or NO_PROPERTIES, mandatory)
+
     def _generate_consumer_tag(self) -> str:
         return f"ctag{self.channel_number}.{self.connection.simulation.world.chooser.choose('pika', 2**128):032x}"
 
@@ -119,20 +126,19 @@ class InMemoryConnection(BaseConnection):
         elif content:
             properties, body = content
             length = len(body)
-            transport.send_message(channel_number, method, properties, body)
-            self._count_sent(FRAME_OVERHEAD + length)
+            transport.send(channel_number, content_in(method, properties, body, self.params))
+            self.bytes_sent += FRAME_OVERHEAD + length
+            self.frames_sent += 1
         else:
-            transport.send_method(channel_number, method)
-            self._count_sent(FRAME_OVERHEAD)
+            transport.send(channel_number, method_in(method, self.params))
+            self.bytes_sent += FRAME_OVERHEAD
+            self.frames_sent += 1
 
     def _send_frame(self, frame_value: Any) -> None:
         if self.is_closed or self._transport is None:
             super()._send_frame(frame_value)  # raises, in pika's words
         self._transport.send_frame(frame_value)
-        self._count_sent(FRAME_OVERHEAD)
-
-    def _count_sent(self, octets: int) -> None:
-        self.bytes_sent += octets
+        self.bytes_sent += FRAME_OVERHEAD
         self.frames_sent += 1
 
     def count_received(self, octets: int) -> None:

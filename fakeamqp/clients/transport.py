@@ -11,7 +11,7 @@ from pika.channel import Channel
 from pika.connection import Connection
 
 from fakeamqp.clients.translation.classes import FRAME_OVERHEAD
-from fakeamqp.clients.translation.inbound import content_in, method_in
+from fakeamqp.clients.translation.inbound import method_in
 from fakeamqp.clients.translation.outbound import content_frames_out, method_out, properties_out
 from fakeamqp.simulation.world.network import Stream
 from fakeamqp.spec.methods import BasicDeliver, BasicGetOk, BasicReturn, EndOfStream, Heartbeat
@@ -48,12 +48,12 @@ class Transport(AbstractStreamTransport):
     def __init__(self, connection: InMemoryConnection, protocol: Any, stream: Stream, driver: Driver) -> None:
         self._connection = connection
         self._protocol = protocol
-        self._params = connection.params
         self._takes_messages = takes_messages(type(connection))
         self.stream = stream
         self._driver = driver
         self._is_aborted = False
-        self._send = stream.send
+        self.send = stream.send
+        """send(channel_number, method): one of our methods, to the node."""
         self.listen = stream.listen
         driver.start(self)
 
@@ -80,19 +80,11 @@ class Transport(AbstractStreamTransport):
     def send_frame(self, sent: Any) -> None:
         """One frame of pika's that is no content."""
         if isinstance(sent, frame.Method):
-            self.send_method(sent.channel_number, sent.method)
+            self.send(sent.channel_number, method_in(sent.method, self._connection.params))
         elif isinstance(sent, frame.Heartbeat):
-            self._send(0, Heartbeat())
+            self.send(0, Heartbeat())
         else:
             self.stream.greet()
-
-    def send_method(self, channel_number: int, method: Any) -> None:
-        """One method of pika's without content."""
-        self._send(channel_number, method_in(method, self._params.frame_max))
-
-    def send_message(self, channel_number: int, method: Any, properties: Any, body: Any) -> None:
-        """One method of pika's with content."""
-        self._send(channel_number, content_in(method, properties, body, self._params.frame_max))
 
     # -- in -----------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import pika.data
 import pika.exceptions
@@ -21,6 +21,14 @@ from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 METHOD_ID_SIZE = 4
 CONTENT_HEADER_SIZE = 12
 """Octets of a method frame, and of a content header frame, before what it carries."""
+
+
+class Limits(Protocol):
+    """What both ends have agreed on; pika's connection parameters are that."""
+
+    @property
+    def frame_max(self) -> int:
+        """The size of the largest frame, octets."""
 
 
 def _made(text: list[str], **scope: Any) -> Callable[[Any], Any]:
@@ -91,15 +99,15 @@ _SHORT_STRINGS = {
 """Which of these each method has; pika leaves as bytes what is no UTF-8."""
 
 
-def method_in(method: Any, frame_max: int) -> Method:
+def method_in(method: Any, limits: Limits) -> Method:
     """A method without content, as it arrives. Raises what pika's encoder raises."""
     kind = type(method)
     quick = _QUICK_READERS.get(kind)
     if quick is not None and (read := quick(method)) is not None:
         return read
     encoded = b"".join(method.encode())
-    if len(encoded) + METHOD_ID_SIZE > frame_max - FRAME_OVERHEAD:
-        return _too_large(1, len(encoded) + METHOD_ID_SIZE, frame_max)
+    if len(encoded) + METHOD_ID_SIZE > limits.frame_max - FRAME_OVERHEAD:
+        return _too_large(1, len(encoded) + METHOD_ID_SIZE, limits.frame_max)
     arrived = _decoded(method, encoded)
     if any(type(getattr(arrived, name)) is bytes for name in _SHORT_STRINGS[kind]):
         return Malformed("Malformed UTF-8 in shortstr")
@@ -124,17 +132,25 @@ def _amqplain_table(response: bytes) -> Any:
         return {}
 
 
-def content_in(method: Any, properties: Any, body: Any, frame_max: int) -> Method:
+def content_in(method: Any, properties: Any, body: Any, limits: Limits) -> Method:
     """A method with content, as it arrives. Raises what pika's encoder raises."""
     if type(method) is not pika.spec.Basic.Publish:
-        return method_in(method, frame_max)
+        return method_in(method, limits)
     exchange, routing_key = method.exchange, method.routing_key
-    if not (_is_plain(exchange) and _is_plain(routing_key)):
+    if not (
+        type(exchange) is type(routing_key) is str
+        and len(exchange) <= SHORT_STRING_MAX
+        and len(routing_key) <= SHORT_STRING_MAX
+        and exchange.isascii()
+        and routing_key.isascii()
+    ):
         arrived = _decoded(method, b"".join(method.encode()))
         exchange, routing_key = _as_printed(arrived.exchange), arrived.routing_key
-    read = properties_in(properties, frame_max)
-    if isinstance(read, Method):
-        return read
+    read: Any = EMPTY_PROPERTIES
+    if properties is not NO_PROPERTIES:
+        read = properties_in(properties, limits)
+        if isinstance(read, Malformed):
+            return read
     return BasicPublish(
         exchange,
         routing_key,
@@ -168,6 +184,10 @@ _CROSSES_AS_IT_IS = dict.fromkeys(BasicProperties.__slots__, _is_plain) | {
 """For each property, whether a value needs no encoding and decoding to be what the wire would make of it."""
 
 
+NO_PROPERTIES = pika.spec.BasicProperties()
+"""Properties that nobody changes, and of which none is given."""
+
+
 def _plain_properties(fields: dict[str, Any]) -> dict[str, Any] | None:
     """The properties that are given, where the wire would not change them; None where it might."""
     plain = {}
@@ -184,7 +204,7 @@ def _plain_properties(fields: dict[str, Any]) -> dict[str, Any] | None:
     return plain
 
 
-def properties_in(properties: Any, frame_max: int) -> BasicProperties | Malformed:
+def properties_in(properties: Any, limits: Limits) -> BasicProperties | Malformed:
     """Properties as they arrive. Raises what pika's encoder raises."""
     if isinstance(properties, pika.spec.BasicProperties):
         fields = vars(properties)
@@ -194,8 +214,8 @@ def properties_in(properties: Any, frame_max: int) -> BasicProperties | Malforme
         if plain is not None:
             return BasicProperties(**plain)
     encoded = b"".join(properties.encode())
-    if len(encoded) + CONTENT_HEADER_SIZE > frame_max - FRAME_OVERHEAD:
-        return _too_large(2, len(encoded) + CONTENT_HEADER_SIZE, frame_max)
+    if len(encoded) + CONTENT_HEADER_SIZE > limits.frame_max - FRAME_OVERHEAD:
+        return _too_large(2, len(encoded) + CONTENT_HEADER_SIZE, limits.frame_max)
     arrived = pika.spec.BasicProperties().decode(encoded)
     arrived.expiration = _as_printed(arrived.expiration)
     return BasicProperties(**{name: table_in(getattr(arrived, name)) for name in BasicProperties.__slots__})

@@ -46,7 +46,6 @@ class Trace:
         # than asked for, and not shown, so that its presence tells that something was forgotten.
         self._events: deque[tuple[Any, ...]] = deque(maxlen=limit + 1 if limit else limit)
         self.record = self._events.append
-        self.is_on = limit != 0
         self.owners: dict[int, str] = {}
         """The tasks' names, by the numbers of the connections that they made."""
 

@@ -34,7 +34,8 @@ from fakeamqp.spec.methods import (
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 from fakeamqp.spec.tables import LongLong
 
-FRAME_MAX = 131072
+LIMITS = pika.ConnectionParameters(frame_max=131072)
+SMALLEST = pika.ConnectionParameters(frame_max=4096)
 RESERVED = {"ticket", "insist", "capabilities", "known_hosts", "out_of_band", "channel_id", "cluster_id"}
 """Fields that the specification keeps for its own use."""
 CONTENT = {"properties", "body"}
@@ -108,18 +109,18 @@ class TestTheSameSpecification:
 class TestMethodsIn:
     @pytest.mark.parametrize(("said", "arrived"), SAID_BY_CLIENTS, ids=lambda each: each.NAME)
     def test_every_method_of_a_client_arrives(self, said: Any, arrived: Method) -> None:
-        assert method_in(said, FRAME_MAX) == arrived
+        assert method_in(said, LIMITS) == arrived
 
     def test_fields_keep_their_values(self) -> None:
         method = Queue.Declare(queue="orders", durable=True, arguments={"a": 1})
-        assert method_in(method, FRAME_MAX) == QueueDeclare("orders", durable=True, arguments={"a": 1})
+        assert method_in(method, LIMITS) == QueueDeclare("orders", durable=True, arguments={"a": 1})
 
     def test_no_arguments_are_an_empty_table(self) -> None:
         method = Exchange.Declare(exchange="prices", type="direct", arguments=None)
-        assert method_in(method, FRAME_MAX) == ExchangeDeclare("prices", "direct")
+        assert method_in(method, LIMITS) == ExchangeDeclare("prices", "direct")
 
     def test_flags_arrive_as_flags(self) -> None:
-        arrived = method_in(Basic.Ack(7, multiple=1), FRAME_MAX)
+        arrived = method_in(Basic.Ack(7, multiple=1), LIMITS)
         assert arrived == BasicAck(7, multiple=True)
         assert isinstance(arrived, BasicAck)
         assert arrived.multiple is True
@@ -127,21 +128,21 @@ class TestMethodsIn:
     def test_the_program_keeps_its_own_method_and_tables(self) -> None:
         arguments = {"deep": [1]}
         method = Queue.Declare(queue="orders", arguments=arguments)
-        arrived = method_in(method, FRAME_MAX)
+        arrived = method_in(method, LIMITS)
         arguments["deep"].append(2)
         assert arrived == QueueDeclare("orders", arguments={"deep": [1]})
         assert method.arguments is arguments
 
     def test_a_login_is_read_as_its_mechanism_wants(self) -> None:
         credentials = b"\x05LOGINS\0\0\0\x03ann\x08PASSWORDS\0\0\0\x06secret"
-        arrived = method_in(Connection.StartOk({}, "AMQPLAIN", credentials, "en_US"), FRAME_MAX)
+        arrived = method_in(Connection.StartOk({}, "AMQPLAIN", credentials, "en_US"), LIMITS)
         assert arrived == ConnectionStartOk({}, "AMQPLAIN", {"LOGIN": "ann", "PASSWORD": "secret"})
-        broken = method_in(Connection.StartOk({}, "AMQPLAIN", b"\x05LO", "en_US"), FRAME_MAX)
+        broken = method_in(Connection.StartOk({}, "AMQPLAIN", b"\x05LO", "en_US"), LIMITS)
         assert broken == ConnectionStartOk({}, "AMQPLAIN", {})
 
     def test_a_method_that_fits_no_frame_cannot_be_read(self) -> None:
         method = Queue.Declare(queue="orders", arguments={"a": "x" * 4096})
-        arrived = method_in(method, 4096)
+        arrived = method_in(method, SMALLEST)
         assert isinstance(arrived, Malformed)
         assert "frame_too_large" in arrived.explanation
         assert arrived.explanation.endswith(",4088}")
@@ -162,7 +163,7 @@ class TestMethodsIn:
         with pytest.raises(Exception) as pikas:  # noqa: PT011
             method.encode()
         with pytest.raises(type(pikas.value)) as ours:
-            method_in(method, FRAME_MAX)
+            method_in(method, LIMITS)
         assert str(ours.value) == str(pikas.value)
 
 
@@ -185,7 +186,7 @@ class TestTables:
     def test_they_come_back_as_pika_would_have_read_them(
         self, headers: dict[str, Any], expected: dict[str, Any] | None
     ) -> None:
-        there = properties_in(pika.BasicProperties(headers=headers), FRAME_MAX)
+        there = properties_in(pika.BasicProperties(headers=headers), LIMITS)
         assert isinstance(there, BasicProperties)
         back = properties_out(there).headers
         encoded = b"".join(pika.BasicProperties(headers=headers).encode())
@@ -194,7 +195,7 @@ class TestTables:
             assert {key: _plain(value) for key, value in back.items()} == (expected or headers)
 
     def test_a_64_bit_number_is_one_on_both_sides(self) -> None:
-        there = properties_in(pika.BasicProperties(headers={"a": pika.compat.long(5), "b": 2**40, "c": 5}), FRAME_MAX)
+        there = properties_in(pika.BasicProperties(headers={"a": pika.compat.long(5), "b": 2**40, "c": 5}), LIMITS)
         assert isinstance(there, BasicProperties)
         assert there.headers is not None
         assert [type(value) for value in there.headers.values()] == [LongLong, LongLong, int]
@@ -203,7 +204,7 @@ class TestTables:
 
     def test_nobodys_later_change_reaches_another(self) -> None:
         headers = {"list": [1], "table": {"a": 1}}
-        there = properties_in(pika.BasicProperties(headers=headers), FRAME_MAX)
+        there = properties_in(pika.BasicProperties(headers=headers), LIMITS)
         assert isinstance(there, BasicProperties)
         headers["list"].append(2)  # type: ignore[attr-defined]
         first, second = properties_out(there).headers, properties_out(there).headers
@@ -240,7 +241,7 @@ FULL: dict[str, Any] = {
 
 class TestProperties:
     def test_all_of_them_cross_both_ways(self) -> None:
-        there = properties_in(pika.BasicProperties(**FULL), FRAME_MAX)
+        there = properties_in(pika.BasicProperties(**FULL), LIMITS)
         assert isinstance(there, BasicProperties)
         assert there == BasicProperties(**FULL)
         assert vars(properties_out(there)) == FULL
@@ -248,10 +249,10 @@ class TestProperties:
     @pytest.mark.parametrize("name", FULL)
     def test_each_crosses_alone(self, name: str) -> None:
         one = {name: FULL[name]}
-        assert properties_in(pika.BasicProperties(**one), FRAME_MAX) == BasicProperties(**one)
+        assert properties_in(pika.BasicProperties(**one), LIMITS) == BasicProperties(**one)
 
     def test_none_of_them_are_the_shared_empty_ones(self) -> None:
-        assert properties_in(pika.BasicProperties(), FRAME_MAX) is EMPTY_PROPERTIES
+        assert properties_in(pika.BasicProperties(), LIMITS) is EMPTY_PROPERTIES
         assert properties_out(EMPTY_PROPERTIES) == pika.BasicProperties()
 
     @pytest.mark.parametrize(
@@ -269,7 +270,7 @@ class TestProperties:
     def test_unusual_values_cross_as_they_would_in_bytes(self, properties: dict[str, Any]) -> None:
         encoded = b"".join(pika.BasicProperties(**properties).encode())
         decoded = pika.BasicProperties().decode(encoded)
-        there = properties_in(pika.BasicProperties(**properties), FRAME_MAX)
+        there = properties_in(pika.BasicProperties(**properties), LIMITS)
         assert isinstance(there, BasicProperties)
         assert properties_out(there) == decoded
 
@@ -292,11 +293,11 @@ class TestProperties:
         with pytest.raises(Exception) as pikas:  # noqa: PT011
             refused.encode()
         with pytest.raises(type(pikas.value)) as ours:
-            properties_in(refused, FRAME_MAX)
+            properties_in(refused, LIMITS)
         assert str(ours.value) == str(pikas.value)
 
     def test_properties_that_fit_no_frame_cannot_be_read(self) -> None:
-        arrived = properties_in(pika.BasicProperties(headers={"a": "x" * 4096}), 4096)
+        arrived = properties_in(pika.BasicProperties(headers={"a": "x" * 4096}), SMALLEST)
         assert isinstance(arrived, Malformed)
         assert "frame_too_large" in arrived.explanation
 
@@ -304,32 +305,32 @@ class TestProperties:
 class TestContentIn:
     def test_a_publish_carries_properties_and_body(self) -> None:
         method = Basic.Publish(exchange="prices", routing_key="key", mandatory=True)
-        arrived = content_in(method, pika.BasicProperties(delivery_mode=2), b"body", FRAME_MAX)
+        arrived = content_in(method, pika.BasicProperties(delivery_mode=2), b"body", LIMITS)
         assert arrived == BasicPublish("prices", "key", True, False, BasicProperties(delivery_mode=2), b"body")
 
     @pytest.mark.parametrize("body", [bytearray(b"body"), memoryview(b"body")], ids=lambda body: type(body).__name__)
     def test_a_body_arrives_as_bytes_of_its_own(self, body: Any) -> None:
-        arrived = content_in(Basic.Publish("", "orders"), pika.BasicProperties(), body, FRAME_MAX)
+        arrived = content_in(Basic.Publish("", "orders"), pika.BasicProperties(), body, LIMITS)
         assert isinstance(arrived, BasicPublish)
         assert (type(arrived.body), arrived.body) == (bytes, b"body")
 
     def test_names_may_be_more_than_ascii(self) -> None:
         method = Basic.Publish(exchange="", routing_key="Grüße")
-        assert content_in(method, pika.BasicProperties(), b"", FRAME_MAX) == BasicPublish("", "Grüße")
+        assert content_in(method, pika.BasicProperties(), b"", LIMITS) == BasicPublish("", "Grüße")
 
     def test_names_may_not_be_too_long(self) -> None:
         method = Basic.Publish(exchange="", routing_key="x" * 256)
         with pytest.raises(pika.exceptions.ShortStringTooLong):
-            content_in(method, pika.BasicProperties(), b"", FRAME_MAX)
+            content_in(method, pika.BasicProperties(), b"", LIMITS)
 
     def test_properties_that_fit_no_frame_take_the_publish_along(self) -> None:
         properties = pika.BasicProperties(headers={"a": "x" * 4096})
-        arrived = content_in(Basic.Publish("", "orders"), properties, b"", 4096)
+        arrived = content_in(Basic.Publish("", "orders"), properties, b"", SMALLEST)
         assert isinstance(arrived, Malformed)
 
     def test_only_a_publish_has_content(self) -> None:
         method = Connection.Open("/")
-        assert content_in(method, pika.BasicProperties(), b"", FRAME_MAX) == ConnectionOpen("/")
+        assert content_in(method, pika.BasicProperties(), b"", LIMITS) == ConnectionOpen("/")
 
 
 class TestFramesOut:

@@ -19,7 +19,7 @@ from fakeamqp.clients.translation.inbound import method_in, properties_in
 from fakeamqp.clients.translation.tables import PLAIN_TABLE_OCTETS, plain_table
 from fakeamqp.spec.records import Record
 
-SMALLEST_FRAME = 4096
+SMALLEST = pika.ConnectionParameters(frame_max=4096)
 """The smallest that pika and RabbitMQ agree on, so that what is too large for it is drawn often."""
 
 texts = st.text(max_size=8) | st.sampled_from(["", "a" * 255, "a" * 256, "ä" * 128, "\ud800"])
@@ -72,8 +72,8 @@ def outcome(function: Callable[..., Any], *arguments: Any) -> Any:
 @given(methods_of_pika())
 def test_a_method_arrives_as_through_bytes(method: Any) -> None:
     with mock.patch.dict(inbound._QUICK_READERS, clear=True):
-        through_bytes = outcome(method_in, method, SMALLEST_FRAME)
-    assert outcome(method_in, method, SMALLEST_FRAME) == through_bytes
+        through_bytes = outcome(method_in, method, SMALLEST)
+    assert outcome(method_in, method, SMALLEST) == through_bytes
 
 
 @given(
@@ -88,14 +88,14 @@ def test_a_method_arrives_as_through_bytes(method: Any) -> None:
 def test_properties_arrive_as_through_bytes(fields: dict[str, Any]) -> None:
     properties = pika.BasicProperties(**fields)
     with mock.patch.object(inbound, "_plain_properties", return_value=None):
-        through_bytes = outcome(properties_in, properties, SMALLEST_FRAME)
-    assert outcome(properties_in, properties, SMALLEST_FRAME) == through_bytes
+        through_bytes = outcome(properties_in, properties, SMALLEST)
+    assert outcome(properties_in, properties, SMALLEST) == through_bytes
 
 
 def test_an_attribute_that_is_no_property_does_not_cross() -> None:
     properties = pika.BasicProperties(delivery_mode=2)
     properties.note = "mine"  # type: ignore[attr-defined]
-    assert properties_in(properties, SMALLEST_FRAME) == properties_in(pika.BasicProperties(delivery_mode=2), 4096)
+    assert properties_in(properties, SMALLEST) == properties_in(pika.BasicProperties(delivery_mode=2), SMALLEST)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_what_programs_send_most_is_not_encoded(kind: Any) -> None:
     known = inspect.signature(kind).parameters
     method = kind(**{name: value for name, value in needed.items() if name in known})
     with mock.patch.object(kind, "encode", side_effect=AssertionError("encoded")):
-        method_in(method, SMALLEST_FRAME)
+        method_in(method, SMALLEST)
 
 
 def test_a_table_is_copied_deeply() -> None:
