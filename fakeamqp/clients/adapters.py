@@ -14,7 +14,6 @@ from pika.adapters.utils.selector_ioloop_adapter import SelectorIOServicesAdapte
 
 from fakeamqp.clients.in_memory import InMemoryConnection, NameServices, start_connection_workflow
 from fakeamqp.clients.loop import VirtualIOLoop
-from fakeamqp.clients.parameters import to_be_copied
 
 if TYPE_CHECKING:
     from fakeamqp.simulation.simulation import Simulation
@@ -63,7 +62,7 @@ def initialiser(adapter: type, simulation: Simulation) -> Callable[..., None]:
         self.simulation = simulation
         BaseConnection.__init__(
             self,
-            to_be_copied(parameters),
+            parameters,
             on_open_callback,
             on_open_error_callback,
             on_close_callback,

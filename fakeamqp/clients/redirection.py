@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pika.compat
+import pika.connection
 from pika.adapters import blocking_connection
 from pika.adapters.base_connection import BaseConnection
 from pika.adapters.select_connection import IOLoop
@@ -19,6 +20,7 @@ from fakeamqp.clients.adapters import SERVICES, connection_creator, initialiser
 from fakeamqp.clients.blocking import cached_namedtuple
 from fakeamqp.clients.in_memory import InMemoryConnection
 from fakeamqp.clients.loop import VirtualIOLoop
+from fakeamqp.clients.parameters import quick_copy
 from fakeamqp.simulation.tasks.program_code import is_of_program
 from fakeamqp.spec.errors import Misuse, UnsupportedFeature
 
@@ -97,6 +99,8 @@ def _replacements(simulation: Simulation) -> list[tuple[Any, str, Any]]:
     ]
     if "namedtuple" in vars(blocking_connection):
         replacements.append((blocking_connection, "namedtuple", cached_namedtuple))
+    if "copy" in vars(pika.connection):
+        replacements.append((pika.connection, "copy", quick_copy))
     for adapter in SERVICES:
         replacements.append((adapter, "__init__", initialiser(adapter, simulation)))
         replacements.append((adapter, "create_connection", connection_creator(adapter, simulation)))

@@ -27,12 +27,15 @@ def table_in(value: Any) -> Any:
 
 def table_out(value: Any) -> Any:
     """One of our field values, as pika would have decoded it; the receiver may change it freely."""
-    if isinstance(value, LongLong) or (type(value) is int and not is_32_bit(value)):
-        return pika.compat.long(value)
-    if isinstance(value, dict):
+    kind = type(value)
+    if kind is str or kind is bool:
+        return value
+    if kind is dict:
         return {key: table_out(each) for key, each in value.items()}
-    if isinstance(value, list):
+    if kind is list:
         return [table_out(each) for each in value]
+    if kind is LongLong or (kind is int and not is_32_bit(value)):
+        return pika.compat.long(value)
     return value
 
 
@@ -61,7 +64,9 @@ def _copy_plain(table: dict[Any, Any], copy: Table, octets_left: int, depth_left
             return -1
         octets_left -= len(key) + MOST_OCTETS_OF_A_SMALL_VALUE
         kind = type(value)
-        if kind is str:
+        if kind is bool:
+            pass
+        elif kind is str:
             if not value.isascii():
                 return -1
             octets_left -= len(value)
@@ -71,7 +76,7 @@ def _copy_plain(table: dict[Any, Any], copy: Table, octets_left: int, depth_left
             inner: Table = {}
             octets_left = _copy_plain(value, inner, octets_left, depth_left - 1)
             value = inner
-        elif not (kind is bool or value is None or (kind is int and is_32_bit(value))):
+        elif value is not None and not (kind is int and is_32_bit(value)):
             return -1
         if octets_left < 0:
             return -1

@@ -31,6 +31,7 @@ class Injector:
     def __init__(self, commands: FaultCommands, faults: Faults) -> None:
         self._commands = commands
         self._left = {kind: int(getattr(faults, kind)) for kind in faults.kinds}
+        self._is_spent = not any(self._left.values())
         self._kinds = faults.kinds
         self._tasks = faults.tasks
         self.struck: list[Fault] = []
@@ -38,7 +39,7 @@ class Injector:
 
     def at_step(self, number: int, task: Task, stream: Stream | None) -> None:
         """Tasks have come to a step: draw. The choice 0 is that nothing happens."""
-        if not any(self._left.values()) or (self._tasks is not None and task.name not in self._tasks):
+        if self._is_spent or (self._tasks is not None and task.name not in self._tasks):
             return
         draw = self._commands.parts.world.draw
         chosen = draw(WHICH, len(self._kinds) + 1, (self._place(task),))
@@ -49,6 +50,7 @@ class Injector:
         if not self._left[kind] or (needs_stream and stream is None):
             return
         self._left[kind] -= 1
+        self._is_spent = not any(self._left.values())
         durations = DURATIONS.get(kind)
         seconds = durations[draw(DURATION, len(durations))] if durations else None
         fault = Fault(kind, at=number, task=task.name if kind in OF_A_TASK else None, seconds=seconds)
@@ -57,11 +59,12 @@ class Injector:
 
     def _place(self, task: Task) -> str:
         """Where a program stands, as far as a search may want to strike it there again: how many messages it holds."""
-        connections = (
-            stream.connection for stream in self._commands.parts.network.open_streams() if stream.owner == task.name
-        )
-        channels = (channel for each in connections if each is not None for channel in each.channels.values())
-        return f"{task.name}{_HOLDS}{sum(len(channel.unacked) for channel in channels)}"
+        held = 0
+        for stream in self._commands.parts.network.open_streams():
+            if stream.owner == task.name and stream.connection is not None:
+                for channel in stream.connection.channels.values():
+                    held += len(channel.unacked)
+        return f"{task.name}{_HOLDS}{held}"
 
 
 _HOLDS = " holds "

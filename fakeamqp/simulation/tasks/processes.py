@@ -55,6 +55,8 @@ class Processes(abc.ABC):
         self.tasks: list[Task] = []
         self.threads: list[TaskThread] = []
         """The threads of all tasks that have not ended, oldest first."""
+        self._fibers: list[Fiber] | None = None
+        """Whoever takes turns; None when somebody has begun or ended, and it is to be made anew."""
         self._identities = itertools.count(IDENTITIES)
         self._thread = _thread.get_ident()
 
@@ -67,8 +69,10 @@ class Processes(abc.ABC):
         return _thread.get_ident() == self._thread
 
     def fibers(self) -> list[Fiber]:
-        """Whoever takes turns: the test, the tasks that are alive, their threads."""
-        return [self.main, *(task for task in self.tasks if task.is_alive), *self.threads]
+        """Whoever takes turns: the test, the tasks that are alive, their threads. The list is not to be changed."""
+        if self._fibers is None:
+            self._fibers = [self.main, *(task for task in self.tasks if task.is_alive), *self.threads]
+        return self._fibers
 
     # -- beginnings ---------------------------------------------------------------------------------------------
 
@@ -95,6 +99,7 @@ class Processes(abc.ABC):
     def start(self, task: Task) -> None:
         """A task begins, or begins anew."""
         task.begin()
+        self._fibers = None
         task.greenlet = greenlet.greenlet(lambda: self._run(task), self.main.greenlet)
         self._note(task, "starts" if task.starts == 1 else "starts again")
         if task.starts > self.max_steps:
@@ -107,6 +112,7 @@ class Processes(abc.ABC):
         fiber.greenlet = greenlet.greenlet(lambda: self._run_thread(fiber, run), self.main.greenlet)
         process.threads.append(fiber)
         self.threads.append(fiber)
+        self._fibers = None
         self._note(process, f"starts {thread.name}")
         return fiber
 
@@ -184,6 +190,7 @@ class Processes(abc.ABC):
         fiber.waiter = None
         fiber.process.threads.remove(fiber)
         self.threads.remove(fiber)
+        self._fibers = None
 
     @staticmethod
     def _is_life_of(fiber: Fiber, here: Any) -> bool:
@@ -217,6 +224,7 @@ class Processes(abc.ABC):
         """A process is over: its sockets close, its threads die, and its code comes to its end."""
         task.is_alive = False
         task.waiter = None
+        self._fibers = None
         for stream in self.streams_of(task):
             stream.close()
             stream.break_off()
@@ -272,11 +280,12 @@ class Processes(abc.ABC):
         for task in self.tasks:
             self.kill(task)
         self.tasks.clear()
+        self._fibers = None
         self.main.error = None
 
     def _refuse_the_dead(self, fiber: Fiber) -> None:
         here: Any = greenlet.getcurrent()
-        if self._is_life_of(fiber, here) or fiber is self.main:
+        if (fiber.is_alive and fiber.greenlet is here) or fiber is self.main:
             return
         here.refusals = getattr(here, "refusals", 0) + 1
         if here.refusals > PATIENCE:

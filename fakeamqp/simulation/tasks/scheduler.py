@@ -184,7 +184,7 @@ class Scheduler(Processes):
 
     def _is_over(self) -> bool:
         waiter = self.main.waiter
-        if not isinstance(waiter, Ending):
+        if type(waiter) is not Ending:
             return False
         before, self.current, self._is_asking = self.current, self.main, True
         try:
@@ -195,10 +195,10 @@ class Scheduler(Processes):
     def _ready(self, now_us: int) -> list[Fiber]:
         """Who could go on now: whoever runs first, then in the order of spawning, round and round."""
         fibers = self.fibers()
-        if self.current in fibers:
+        if self.current in fibers and self.current is not fibers[0]:
             first = fibers.index(self.current)
             fibers = fibers[first:] + fibers[:first]
-        return [fiber for fiber in fibers if not isinstance(fiber.waiter, Ending) and fiber.is_ready(now_us)]
+        return [fiber for fiber in fibers if type(fiber.waiter) is not Ending and fiber.is_ready(now_us)]
 
     def _jump(self) -> bool:
         """Nobody can go on now. Let time jump to where somebody can; False if that time never comes."""

@@ -53,7 +53,10 @@ class Fiber:
 
     def is_ready(self, now_us: int) -> bool:
         """Whether it could go on now."""
-        return now_us >= self.stalled_until_us and (self.waiter is None or self.waiter.is_ready())
+        process, waiter = self.process, self.waiter
+        if process is not None and now_us < process.process_stalled_until_us:
+            return False
+        return waiter is None or waiter.is_ready()
 
     def next_deadline(self, now_us: int) -> int | None:
         """When it wants to go on by itself, microseconds."""

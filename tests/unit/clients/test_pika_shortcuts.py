@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 from unittest import mock
 
@@ -18,7 +17,7 @@ from pika.connection import Connection
 import fakeamqp
 from fakeamqp.clients import callbacks
 from fakeamqp.clients.callbacks import QuickCallbacks
-from fakeamqp.clients.parameters import to_be_copied
+from fakeamqp.clients.parameters import deepcopy, quick_copy
 from fakeamqp.clients.transport import MESSAGES, takes_messages
 
 
@@ -85,30 +84,31 @@ class TestParameters:
 
     @pytest.mark.parametrize("parameters", PARAMETERS, ids=lambda each: type(each).__name__)
     def test_the_copy_is_equal_and_shares_nothing_that_can_change(self, parameters: Any) -> None:
-        made = copy.deepcopy(to_be_copied(parameters))
+        made = deepcopy(parameters)
         assert type(made) is type(parameters)
+        assert made is not parameters
         assert made == parameters
         for name in ("_credentials", "_client_properties", "_tcp_options"):
             original, copied = getattr(parameters, name), getattr(made, name)
             assert original == copied
             assert original is None or original is not copied
 
-    def test_a_connection_has_plain_parameters(self) -> None:
-        with (
-            fakeamqp.Broker(),
-            pika.BlockingConnection(pika.URLParameters("amqp://guest:guest@host/%2F")) as connection,
-        ):
-            params = connection._impl.params
-            assert type(params) is pika.URLParameters
-            assert type(copy.deepcopy(params)) is pika.URLParameters
-            assert copy.deepcopy(params) is not params
+    def test_this_pika_copies_with_it(self) -> None:
+        plain = vars(pika.connection)["copy"]
+        with fakeamqp.Broker():
+            assert vars(pika.connection)["copy"] is quick_copy
+        assert vars(pika.connection)["copy"] is plain
+
+    def test_a_pika_that_copies_otherwise_is_redirected_all_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delattr(pika.connection, "copy")
+        with fakeamqp.Broker():
+            assert not hasattr(pika.connection, "copy")
 
     def test_a_class_of_the_users_is_copied_in_its_own_way(self) -> None:
         class Mine(pika.ConnectionParameters):
             def __deepcopy__(self, memo: Any) -> Any:
                 return pika.ConnectionParameters("copied")
 
-        assert to_be_copied(mine := Mine()) is mine
         with fakeamqp.Broker(), pika.BlockingConnection(Mine()) as connection:
             assert connection._impl.params.host == "copied"
 
