@@ -140,7 +140,7 @@ def end_session(state: NodeState, connection: Connection) -> None:
     end_channels(state, connection.channels.values())
     connection.channels.clear()
     if connection.vhost is not None:
-        for queue in [each for each in connection.vhost.queues.values() if each.owner == connection.id]:
+        for queue in connection.vhost.exclusive_queues(connection.id):
             delete_queue(state, queue, event_exchange.INTERNAL)
 
 

@@ -83,30 +83,39 @@ class Line:
 class PriorityBacklog:
     """Ready entries of a queue with priorities: the highest first, and a line for each."""
 
-    __slots__ = ("_lines", "_max_priority", "unseen_head")
+    __slots__ = ("_count", "_filled", "_lines", "_max_priority", "unseen_head")
 
     def __init__(self, max_priority: int) -> None:
         self._max_priority = max_priority
         self._lines: SortedDict[int, Line] = SortedDict()
         """By negated priority; a line that has become empty stays, as it will be wanted again."""
+        self._filled = 0
+        """A bit for each priority of which there is something."""
+        self._count = 0
         self.unseen_head: Entry | None = None
         """A head that came before others that were there first, and that nobody has looked at since.
 
         RabbitMQ looks at a new head's time only where the queue was empty (rabbit_amqqueue_process.erl).
         """
 
-    def _line(self, entry: Entry) -> Line:
+    def _line_for(self, entry: Entry) -> Line:
+        """The line that an entry is about to join."""
         priority = min(entry.message.properties.priority or 0, self._max_priority)
         if -priority not in self._lines:
             self._lines[-priority] = Line()
+        self._filled |= 1 << priority
+        self._count += 1
         line: Line = self._lines[-priority]
         return line
 
     def _first_line(self) -> Line | None:
-        return next((line for line in self._lines.values() if line), None)
+        if not self._filled:
+            return None
+        line: Line = self._lines[1 - self._filled.bit_length()]
+        return line
 
     def __len__(self) -> int:
-        return sum(map(len, self._lines.values()))
+        return self._count
 
     def __iter__(self) -> Iterator[Entry]:
         for line in self._lines.values():
@@ -114,13 +123,13 @@ class PriorityBacklog:
 
     def append(self, entry: Entry) -> None:
         """A new entry; its position is above every other."""
-        self._line(entry).append(entry)
-        if len(self) > 1 and self.head() is entry:
+        self._line_for(entry).append(entry)
+        if self._count > 1 and self.head() is entry:
             self.unseen_head = entry
 
     def put_back(self, entry: Entry) -> None:
         """An entry that was taken returns to its old place."""
-        self._line(entry).put_back(entry)
+        self._line_for(entry).put_back(entry)
         self.unseen_head = None
 
     def head(self) -> Entry | None:
@@ -134,17 +143,24 @@ class PriorityBacklog:
         if line is None:
             raise IndexError("pop from an empty backlog")
         self.unseen_head = None
-        return line.pop()
+        entry = line.pop()
+        self._count -= 1
+        if not line:
+            self._filled &= ~(1 << (self._filled.bit_length() - 1))
+        return entry
 
     def clear(self) -> list[Entry]:
         """Take everything, in order."""
         self.unseen_head = None
+        self._count = self._filled = 0
         return [entry for line in self._lines.values() for entry in line.clear()]
 
     def check(self) -> None:
-        """Every line is in order."""
+        """Every line is in order, and the counts are right."""
         for line in self._lines.values():
             line.check()
+        assert self._count == sum(map(len, self._lines.values()))
+        assert self._filled == sum(1 << -priority for priority, line in self._lines.items() if line)
 
 
 class QuorumBacklog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from fakeamqp.node.kernel.message import Message
 from fakeamqp.node.routing.topic import TopicTrie
@@ -23,6 +23,8 @@ class BindingIndex(ABC):
 
     is_cacheable = True
     """Whether a message's route depends on nothing but its routing keys, and finding it changes nothing."""
+    heeds_keys = True
+    """Whether it depends on routing keys."""
 
     @abstractmethod
     def add(self, binding: Binding) -> None:
@@ -99,6 +101,8 @@ class TopicIndex(BindingIndex):
 class FanoutIndex(BindingIndex):
     """Type fanout: every binding. Also what types build on that have no better arrangement."""
 
+    heeds_keys = False
+
     def __init__(self) -> None:
         self.bindings: dict[Binding, Destination] = {}
 
@@ -115,22 +119,52 @@ class FanoutIndex(BindingIndex):
         return binding in self.bindings
 
 
-class HeadersIndex(FanoutIndex):
-    """Type headers: the binding's arguments against the message's headers."""
+class HeadersIndex(BindingIndex):
+    """Type headers: the binding's arguments against the message's headers.
+
+    A binding is found by what it asks for: one that wants any of its arguments by each of them, one that wants all by
+    the one that the fewest others are found by. Only what is found is matched in full.
+    """
 
     is_cacheable = False
 
     def __init__(self, profile: Profile) -> None:
-        super().__init__()
         self._profile = profile
+        self._numbers: dict[Binding, int] = {}
+        """In the order of their coming, which is the order of routing."""
+        self._next_number = 0
+        self._asking: dict[_Asked, dict[Binding, None]] = {}
+        self._places: dict[Binding, list[_Asked]] = {}
+        """Under what each binding is found."""
+
+    def add(self, binding: Binding) -> None:
+        self._numbers[binding] = self._next_number
+        self._next_number += 1
+        combine, asked = _asked(binding.arguments)
+        places = [_place(name, None if wanted is None else term(wanted)) for name, wanted in asked]
+        if combine is all:
+            places = [min(places, key=lambda each: len(self._asking.get(each, ())), default=_NOTHING)]
+        self._places[binding] = places
+        for each in places:
+            self._asking.setdefault(each, {})[binding] = None
+
+    def remove(self, binding: Binding) -> None:
+        del self._numbers[binding]
+        for each in self._places.pop(binding):
+            asking = self._asking[each]
+            asking.pop(binding, None)
+            if not asking:
+                del self._asking[each]
 
     def route(self, message: Message) -> list[Destination]:
         headers = message.properties.headers or EMPTY_TABLE
-        return [
-            destination
-            for binding, destination in self.bindings.items()
-            if headers_match(binding.arguments, headers, self._profile)
-        ]
+        found = dict(self._asking.get(_NOTHING, ()))
+        for name, value in headers.items():
+            for place in {(name, None), _place(name, _compared(value, self._profile))}:
+                for binding in self._asking.get(place, ()):
+                    if binding not in found and headers_match(binding.arguments, headers, self._profile):
+                        found[binding] = None
+        return [binding.destination for binding in sorted(found, key=self._numbers.__getitem__)]
 
     def leads(self, binding: Binding, message: Message) -> bool:
         return headers_match(binding.arguments, message.properties.headers or EMPTY_TABLE, self._profile)
@@ -145,28 +179,42 @@ HEADERS_MATCHES: dict[str, tuple[Callable[..., bool], bool]] = {
 """For each x-match: how the single matches combine, and whether names that begin with `x-` take part."""
 
 
+def _asked(arguments: Table) -> tuple[Callable[..., bool], list[tuple[str, Any]]]:
+    """How a headers binding's single matches combine, and the headers that it asks for, with values; None is any."""
+    combine, counts_x = HEADERS_MATCHES[arguments.get("x-match", "all")]
+    asked = [each for each in arguments.items() if each[0] != "x-match"]
+    return combine, asked if counts_x else [each for each in asked if not each[0].startswith("x-")]
+
+
 def headers_match(arguments: Table, headers: Table, profile: Profile) -> bool:
     """Whether a headers binding with these arguments takes a message with these headers.
 
     Source: rabbit_exchange_type_headers.erl, headers_match.
     """
-    combine, counts_x = HEADERS_MATCHES[arguments.get("x-match", "all")]
-    return combine(
-        header_matches(name, wanted, headers, profile)
-        for name, wanted in arguments.items()
-        if (counts_x or not name.startswith("x-")) and name != "x-match"
-    )
+    combine, asked = _asked(arguments)
+    return combine(header_matches(name, wanted, headers, profile) for name, wanted in asked)
 
 
 def header_matches(name: str, wanted: Any, headers: Table, profile: Profile) -> bool:
     """Whether a message has a header that a binding's argument asks for; None asks for any value."""
-    return name in headers and (wanted is None or _same_value(wanted, headers[name], profile))
+    return name in headers and (wanted is None or bool(term(wanted) == _compared(headers[name], profile)))
 
 
-def _same_value(wanted: Any, found: Any, profile: Profile) -> bool:
-    if isinstance(found, datetime.datetime) and not profile.headers_timestamps_match:
-        return bool(term(wanted) == term(found) * 1000)
-    return bool(term(wanted) == term(found))
+def _compared(found: Any, profile: Profile) -> Any:
+    """What the value that is asked for must be equal to, where a header has this value."""
+    is_milliseconds = isinstance(found, datetime.datetime) and not profile.headers_timestamps_match
+    return term(found) * 1000 if is_milliseconds else term(found)
+
+
+_Asked: TypeAlias = "tuple[str, Any]"
+"""A header's name, and the term that is asked for; None where any value will do, or where it cannot be looked up."""
+
+_NOTHING: _Asked = ("", ())
+"""Where a binding is found that asks for nothing, and takes all."""
+
+
+def _place(name: str, wanted: Any) -> _Asked:
+    return (name, wanted if isinstance(wanted, bytes | str | int | float | tuple) else None)
 
 
 def validate_headers_binding(arguments: Table) -> None:

@@ -61,6 +61,8 @@ class ConsistentHashIndex(FanoutIndex):
     Source: rabbit_exchange_type_consistent_hash.erl.
     """
 
+    heeds_keys = True
+
     def __init__(self, arguments: Table, profile: Profile) -> None:
         super().__init__()
         self.is_cacheable = not (HASH_HEADER in arguments or HASH_PROPERTY in arguments)

@@ -81,8 +81,10 @@ class Transaction:
         """
         if self.settlements and self.settlements[-1].outcome is outcome:
             together = self.settlements[-1].deliveries
+            is_in_order = not (together and deliveries) or together[-1].delivery_tag < deliveries[0].delivery_tag
             together.extend(deliveries)
-            together.sort(key=lambda each: each.delivery_tag)
+            if not is_in_order:
+                together.sort(key=lambda each: each.delivery_tag)
         else:
             self.settlements.append(Settlement(deliveries, outcome))
 

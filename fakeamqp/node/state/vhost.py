@@ -32,7 +32,10 @@ class VirtualHost:
         self.exchanges: dict[str, Exchange] = {}
         self.queues: dict[str, Queue] = {}
         self._bindings_to: dict[Destination, dict[Binding, None]] = {}
-        self._routes: dict[tuple[str, str], tuple[Queue, ...]] = {}
+        self._routes: dict[tuple[str, str | None], tuple[Queue, ...]] = {}
+        """By exchange and routing key; None where all keys lead the same way."""
+        self._exclusive_queues: dict[int, dict[Queue, None]] = {}
+        """By the number of the connection that they belong to."""
         for exchange, kind, internal in PREDECLARED_EXCHANGES:
             predeclared = ExchangeFact(name, exchange, kind, True, False, internal, {})
             self.add_exchange(Exchange(predeclared, types.make_index(predeclared)))
@@ -75,12 +78,23 @@ class VirtualHost:
     def add_queue(self, queue: Queue) -> None:
         """A queue came."""
         self.queues[queue.name] = queue
+        if queue.owner is not None:
+            self._exclusive_queues.setdefault(queue.owner, {})[queue] = None
         self._routes.clear()
 
     def remove_queue(self, name: str) -> None:
         """A queue went; its bindings are gone already."""
-        del self.queues[name]
+        queue = self.queues.pop(name)
+        if queue.owner is not None:
+            of_owner = self._exclusive_queues[queue.owner]
+            del of_owner[queue]
+            if not of_owner:
+                del self._exclusive_queues[queue.owner]
         self._routes.clear()
+
+    def exclusive_queues(self, connection: int) -> list[Queue]:
+        """The queues that belong to a connection, by its number, in the order of their declaration."""
+        return list(self._exclusive_queues.get(connection, ()))
 
     def forget_routes(self) -> None:
         """Some exchange has another alternate exchange than before."""
@@ -123,14 +137,15 @@ class VirtualHost:
         if not exchange:
             queue = self.queues.get(routing_key)
             return () if queue is None else queue.alone
-        key = (exchange, routing_key)
-        route = self._routes.get(key)
+        route = self._routes.get((exchange, routing_key))
         if route is None:
-            route, is_cacheable = self._find_route(exchange, message)
+            route = self._routes.get((exchange, None))
+        if route is None:
+            route, is_cacheable, heeds_keys = self._find_route(exchange, message)
             if is_cacheable:
                 if len(self._routes) >= ROUTE_CACHE_SIZE:
                     self._routes.clear()
-                self._routes[key] = route
+                self._routes[exchange, routing_key if heeds_keys else None] = route
         return route
 
     def _route_all(self, exchange: str, message: Message) -> tuple[Queue, ...]:
@@ -138,15 +153,17 @@ class VirtualHost:
             return tuple(dict.fromkeys(self.queues[key] for key in message.routing_keys if key in self.queues))
         return self._find_route(exchange, message)[0]
 
-    def _find_route(self, start: str, message: Message) -> tuple[tuple[Queue, ...], bool]:
-        is_cacheable = True
+    def _find_route(self, start: str, message: Message) -> tuple[tuple[Queue, ...], bool, bool]:
+        """Where it leads, whether that is so for all messages with this key, and whether the key plays a part."""
+        is_cacheable, heeds_keys = True, False
 
         def route(exchange: Exchange) -> list[Destination]:
-            nonlocal is_cacheable
+            nonlocal is_cacheable, heeds_keys
             is_cacheable = is_cacheable and exchange.index.is_cacheable
+            heeds_keys = heeds_keys or exchange.index.heeds_keys
             return exchange.index.route(message)
 
-        return self.follow(start, route), is_cacheable
+        return self.follow(start, route), is_cacheable, heeds_keys
 
     def follow(self, start: str, route: Callable[[Exchange], list[Destination]]) -> tuple[Queue, ...]:
         """The queues that are reached from an exchange where each leads on as `route` says.
@@ -180,7 +197,7 @@ class VirtualHost:
                 assert self.has_binding(binding), binding
         assert sum(map(len, self._bindings_to.values())) == len(self.bindings())
         for (start, routing_key), route in self._routes.items():
-            message = Message(start, routing_key, EMPTY_PROPERTIES, b"")
+            message = Message(start, routing_key or "", EMPTY_PROPERTIES, b"")
             assert self._find_route(start, message)[0] == route
         for queue in self.queues.values():
             queue.check()

@@ -186,3 +186,25 @@ def test_two_entries_at_one_place_are_noticed() -> None:
     backlog.append(next(iter(backlog)))
     with pytest.raises(AssertionError):
         backlog.check()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_with_priorities_it_is_a_sorted_list_whatever_comes_and_goes(seed: int) -> None:
+    chance, backlog = random.Random(seed), PriorityBacklog(255)
+    there: list[Entry] = []
+    out: list[Entry] = []
+    for each in with_priorities(*(chance.choice((None, 0, 1, 100, 255, 300)) for _ in range(60))):
+        backlog.append(each)
+        there.append(each)
+        if chance.random() < 0.5:
+            there.sort(key=lambda entry: (-min(entry.message.properties.priority or 0, 255), entry.position))
+            out.append(there.pop(0))
+            assert backlog.pop() is out[-1]
+        if out and chance.random() < 0.3:
+            back = out.pop(chance.randrange(len(out)))
+            backlog.put_back(back)
+            there.append(back)
+        backlog.check()
+        assert len(backlog) == len(there)
+    assert len(backlog.clear()) == len(there)
+    assert (len(backlog), backlog.head()) == (0, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakeamqp.node.queues.queue import Unacked
-from fakeamqp.node.state.connection import IDLE_US, Channel, Transaction
+from fakeamqp.node.state.connection import ACKNOWLEDGED, IDLE_US, Channel, Transaction
 from fakeamqp.spec.errors import SoftError
 from fakeamqp.spec.methods import ChannelOpenOk
 from tests.unit.node._parts import fill, make_channel, make_consumer, make_queue
@@ -115,3 +115,16 @@ class TestInvariants:
         channel.transaction = Transaction()
         channel.pick(1, multiple=False)
         channel.check()
+
+
+def test_in_a_transaction_they_are_in_the_order_of_their_tags_however_they_come() -> None:
+    channel, transaction = make_channel(), Transaction()
+    queue = make_queue()
+    deliveries = {}
+    for entry in fill(queue, b"1", b"2", b"3", b"4"):
+        tag = channel.hold(queue, entry, None, 0)
+        deliveries[tag] = channel.unacked[tag]
+    for tags in ((1,), (2, 4), (3,), ()):
+        transaction.settle([deliveries[tag] for tag in tags], ACKNOWLEDGED)
+    (settlement,) = transaction.settlements
+    assert [each.delivery_tag for each in settlement.deliveries] == [1, 2, 3, 4]

@@ -229,3 +229,38 @@ class TestOfAQuorumQueue:
         queue.consumers.add(self.again(gone, outstanding=1))
         assert served(queue.consumers, 3) == ["first", "first", "first"]
         assert len(queue.consumers) == 2
+
+
+class TestManyConsumers:
+    def test_one_that_can_take_again_as_its_own_delivery_is_settled_is_the_only_one_looked_at(self) -> None:
+        queue, channel = make_queue(), make_channel()
+        consumers = [make_consumer(queue, channel, str(number), prefetch_count=1) for number in range(3)]
+        for each in consumers:
+            each.outstanding = 1
+        assert served(queue.consumers, 1) == []
+        for each in consumers:
+            each.outstanding = 0  # though only the delivery of one is said to be settled
+        assert queue.consumers.unpark(channel, consumers[1])
+        assert served(queue.consumers, 2) == ["1", "1"]
+        assert not queue.consumers.unpark(channel, None)
+        assert not queue.consumers.unpark(channel, consumers[1])
+
+    def test_with_a_limit_of_the_channels_own_any_of_its_consumers_may_be_set_free(self) -> None:
+        queue, channel = make_queue(), make_channel()
+        channel.global_prefetch = channel.outstanding = 1
+        make_consumer(queue, channel, "one")
+        make_consumer(queue, channel, "two")
+        assert served(queue.consumers, 1) == []
+        channel.outstanding = 0
+        assert queue.consumers.unpark(channel, None)
+        assert served(queue.consumers, 2) == ["one", "two"]
+
+    def test_whoever_leaves_is_neither_served_nor_counted(self) -> None:
+        queue, channel = make_queue(), make_channel()
+        consumers = [make_consumer(queue, channel, str(number)) for number in range(10)]
+        for number, each in enumerate(consumers):
+            if number not in (3, 7):
+                queue.consumers.remove(each)
+            assert len(queue.consumers) == len(list(queue.consumers))
+        assert [each.tag for each in queue.consumers] == ["3", "7"]
+        assert served(queue.consumers, 3) == ["3", "7", "3"]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakeamqp.node.kernel.message import Message
+from fakeamqp.node.routing import exchange_types
 from fakeamqp.node.routing.exchange_types import BindingIndex, headers_match, standard_types, validate_headers_binding
 from fakeamqp.node.words.bindings import Binding, Destination
 from fakeamqp.node.words.facts import ExchangeFact
@@ -132,3 +136,52 @@ class TestValidation:
         with pytest.raises(SoftError) as refused:
             validate_headers_binding({"x-match": wanted})
         assert refused.value.text == f"PRECONDITION_FAILED - Invalid x-match {text}"
+
+
+NAMES = ("a", "b", "x-a", "")
+VALUES = st.sampled_from(
+    (None, True, False, 0, 1, 1.0, "1", b"1", "true", "undefined", [1], {"a": 1}, LongLong(1), decimal.Decimal("1.0"))
+) | st.sampled_from((datetime.datetime.fromtimestamp(1, datetime.timezone.utc), 1000))
+BOUND = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=3)
+MATCHES = st.sampled_from((None, "all", "any", "all-with-x", "any-with-x"))
+
+
+@given(
+    st.lists(st.tuples(BOUND, MATCHES), max_size=8), st.lists(BOUND, min_size=1, max_size=4), st.sets(st.integers(0, 7))
+)
+@pytest.mark.parametrize("version", ["3.10", "4.0"])
+def test_a_headers_exchange_finds_what_each_binding_would_match(
+    version: str, bound: list[tuple[Any, str | None]], messages: list[Any], removed: set[int]
+) -> None:
+    profile = PROFILES[version]
+    fact = ExchangeFact("/", "prices", "headers", True, False, False, {})
+    index = standard_types(profile)["headers"].make_index(fact)
+    bindings = [
+        binding("", str(number), arguments if match is None else {**arguments, "x-match": match})
+        for number, (arguments, match) in enumerate(bound)
+    ]
+    for each in bindings:
+        index.add(each)
+    for each in [each for number, each in enumerate(bindings) if number in removed]:
+        index.remove(each)
+        bindings.remove(each)
+    for headers in messages:
+        expected = [each.destination.name for each in bindings if headers_match(each.arguments, headers, profile)]
+        assert names(index, "", headers) == expected
+
+
+def test_a_headers_exchange_looks_at_the_bindings_alone_that_ask_for_what_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = index_of("headers")
+    for number in range(100):
+        index.add(binding("", str(number), {"kind": "order", "number": number}))
+    looked_at: list[dict[str, Any]] = []
+
+    def match(arguments: dict[str, Any], headers: dict[str, Any], profile: Any) -> bool:
+        looked_at.append(arguments)
+        return headers_match(arguments, headers, profile)
+
+    monkeypatch.setattr(exchange_types, "headers_match", match)
+    assert names(index, "", {"kind": "order", "number": 7}) == ["7"]
+    assert len(looked_at) <= 2  # by its number, and the first, which nothing told apart by its kind

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from fakeamqp.node.kernel.timers import NEVER_US, Timers
 
 
@@ -70,3 +72,28 @@ def test_housekeeping_is_no_work() -> None:
     assert timers.has_work()
     work.cancel()
     assert not timers.has_work()
+
+
+def test_cancelled_timers_do_not_pile_up() -> None:
+    timers = Timers()
+    kept = timers.at(10, nothing)
+    for _ in range(1000):
+        timers.at(5, nothing).cancel()
+    assert len(timers._heap) < 200
+    assert due(timers, 10) == [kept.sequence]
+
+
+def test_whatever_is_cancelled_when_or_how_often_the_others_come_in_order() -> None:
+    timers, chance = Timers(), random.Random(1)
+    waiting = [timers.at(chance.randrange(100), nothing) for _ in range(500)]
+    gone = set()
+    for now_us in range(0, 100, 10):
+        for each in chance.sample(waiting, 40):
+            each.cancel()
+            each.cancel()
+            gone.add(each.sequence)
+        expected = sorted(
+            (each.at_us, each.sequence) for each in waiting if each.at_us <= now_us and each.sequence not in gone
+        )
+        assert due(timers, now_us) == [sequence for _, sequence in expected]
+        gone.update(sequence for _, sequence in expected)

@@ -167,3 +167,22 @@ class TestBindings:
         vhost.remove_queue("one")
         with pytest.raises(AssertionError, match="queue 'one'"):
             vhost.check()
+
+
+class TestManyKeys:
+    def test_where_keys_play_no_part_one_route_is_remembered(self, vhost: VirtualHost) -> None:
+        add_exchange(vhost, "all")
+        bind(vhost, "all", "queue", "one")
+        for number in range(5):
+            assert route(vhost, "all", str(number)) == ["one"]
+        assert list(vhost._routes) == [("all", None)]
+        bind(vhost, "all", "queue", "two")
+        assert route(vhost, "all", "0") == ["one", "two"]
+
+    def test_where_one_exchange_on_the_way_looks_at_keys_each_has_its_own(self, vhost: VirtualHost) -> None:
+        add_exchange(vhost, "all")
+        add_exchange(vhost, "some", "direct")
+        bind(vhost, "all", "exchange", "some")
+        bind(vhost, "some", "queue", "one", "1")
+        assert route(vhost, "all", "1") == ["one"]
+        assert route(vhost, "all", "2") == []
