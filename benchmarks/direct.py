@@ -24,8 +24,9 @@ MESSAGES = 100_000
 ROUNDS = 5
 PREFETCH = 100
 BODY = b"small body"
-TARGET_PER_S = 300_000
-LEAST_RATIO = TARGET_PER_S / 2_400_000
+REFERENCE_APPENDS_PER_S = 2_400_000
+TARGETS_PER_S = {"publish": 330_000, "get": 330_000, "get and ack": 150_000, "deliver and ack": 220_000}
+"""On the machine that they were set on; elsewhere they move with the bare append."""
 
 
 class DirectRounds:
@@ -95,14 +96,15 @@ def figures() -> Iterator[Figure]:
     """How many times in a second, against bare appends."""
     rounds = DirectRounds()
     sides: dict[str, Round] = {
-        "direct: publish": rounds.publish,
-        "direct: get": rounds.get,
-        "direct: get and ack": rounds.get_and_ack,
-        "direct: deliver and ack": rounds.deliver_and_ack,
+        "publish": rounds.publish,
+        "get": rounds.get,
+        "get and ack": rounds.get_and_ack,
+        "deliver and ack": rounds.deliver_and_ack,
     }
     append_s, *spent = interleaved(ROUNDS, bare_append, *sides.values())
     for name, each_s in zip(sides, spent, strict=True):
+        target = TARGETS_PER_S[name]
+        least = target / REFERENCE_APPENDS_PER_S
         measured = f"{shown(each_s)} ({1 / each_s:,.0f}/s)"
-        words = f"({TARGET_PER_S:,}/s)"
         compared_with = f"bare append, {1 / append_s:,.0f}/s"
-        yield at_least(LEAST_RATIO, name, measured, compared_with, append_s / each_s, words)
+        yield at_least(least, f"direct: {name}", measured, compared_with, append_s / each_s, f"({target:,}/s)")

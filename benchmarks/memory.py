@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
+import sys
 import tracemalloc
 from collections.abc import Iterator
 
 import fakeamqp
 from benchmarks.timing import Figure, at_most, interleaved, seconds_each, shown
 from fakeamqp.spec.methods import BasicGet, BasicNack, BasicPublish, QueueDeclare
-from fakeamqp.spec.properties import BasicProperties
+from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
 from fakeamqp.testing.direct import connect
 
-MESSAGES = 1_000_000
-MOST_BYTES = 600
+MESSAGES = 200_000
+MOST_BYTES = {"ready, transient": 240, "ready, persistent": 300, "unacknowledged": 400}
 SMALL, LARGE = 1_000, 100_000
 REQUEUED = 200
 ROUNDS = 10
@@ -21,23 +22,27 @@ MOST_GROWTH = 5.0
 """log 100,000 / log 1,000 is 1.7, and memory outside the caches takes its part; in proportion it would be 100."""
 
 
-def bytes_each(durable: bool, delivery_mode: int | None) -> float:
-    """What Python allocates for each of a million messages, less the octets of its body, by tracemalloc.
+def bytes_each(state: str) -> float:
+    """What Python allocates for each of many messages, less the objects of their bodies, by tracemalloc.
 
-    Every message has a method, properties and body of its own, as if each had been published by itself.
+    Every message has a method and a body of its own, as if each had been published by itself. There is no trace.
     """
-    connection = connect(fakeamqp.Broker())
-    connection.channel().call(QueueDeclare("work", durable=durable))
-    octets = 0
+    is_persistent = state == "ready, persistent"
+    connection = connect(fakeamqp.Broker(trace_limit=0))
+    connection.channel().call(QueueDeclare("work", durable=is_persistent))
+    properties = BasicProperties(delivery_mode=2) if is_persistent else EMPTY_PROPERTIES
+    bodies = 0
     tracemalloc.start()
     for number in range(MESSAGES):
         body = b"%d" % number
-        octets += len(body)
-        properties = BasicProperties(delivery_mode=delivery_mode)
+        bodies += sys.getsizeof(body)
         connection.send(1, BasicPublish("", "work", properties=properties, body=body))
+        if state == "unacknowledged":
+            connection.send(1, BasicGet("work"))
+            connection.receive()
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return (taken - octets) / MESSAGES
+    return (taken - bodies) / MESSAGES
 
 
 class RequeueRounds:
@@ -64,11 +69,11 @@ class RequeueRounds:
 
 def figures() -> Iterator[Figure]:
     """Bytes against the target, and the cost of a requeue in a long queue against a short one."""
-    for name, durable, delivery_mode in (("transient", False, None), ("persistent", True, 2)):
-        taken = bytes_each(durable, delivery_mode)
-        measured = f"{taken:.0f} bytes"
-        compared_with = f"{MOST_BYTES} bytes"
-        yield at_most(1, f"memory: {name} message", measured, compared_with, taken / MOST_BYTES, "beyond its body")
+    for state, most in MOST_BYTES.items():
+        taken = bytes_each(state)
+        yield at_most(
+            1, f"memory: a message {state}", f"{taken:.0f} bytes", f"{most} bytes", taken / most, "beyond its body"
+        )
     deep = RequeueRounds(LARGE)
     large_s, small_s = interleaved(ROUNDS, deep.requeue, lambda: RequeueRounds(SMALL).requeue())
     name, compared_with = f"requeue: inside {LARGE:,}", f"inside {SMALL:,}, {shown(small_s)}"

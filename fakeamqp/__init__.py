@@ -9,9 +9,11 @@ Names are loaded when they are first used, so that the pytest plugin costs nothi
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as type checkers know it; to import typing takes longer than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from fakeamqp.broker import Broker
     from fakeamqp.exploration.determinism import NotRepeatable
     from fakeamqp.exploration.explore import Counterexample, Exploration, explore, replay

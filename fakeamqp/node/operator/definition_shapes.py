@@ -59,6 +59,8 @@ def assert_shapes(definitions: Mapping[str, Any]) -> None:
 
 def can_be_written(text: str) -> bool:
     """Whether UTF-8 can write it: a lone surrogate it cannot."""
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

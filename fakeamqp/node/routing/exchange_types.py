@@ -250,14 +250,15 @@ class ExchangeType(Record, frozen=True):
     """Raises what RabbitMQ refuses a binding with; it leads to an "exchange", or to a queue of this type."""
 
 
+_DIRECT = ExchangeType(lambda fact: DirectIndex())
+_FANOUT = ExchangeType(lambda fact: FanoutIndex())
+_TOPIC = ExchangeType(lambda fact: TopicIndex())
+
+
 def standard_types(profile: Profile) -> dict[str, ExchangeType]:
     """The four types of AMQP."""
-    return {
-        "direct": ExchangeType(lambda fact: DirectIndex()),
-        "fanout": ExchangeType(lambda fact: FanoutIndex()),
-        "topic": ExchangeType(lambda fact: TopicIndex()),
-        "headers": ExchangeType(
-            lambda fact: HeadersIndex(profile),
-            check_binding=lambda fact, binding, leads_to: validate_headers_binding(binding.arguments),
-        ),
-    }
+    headers = ExchangeType(
+        lambda fact: HeadersIndex(profile),
+        check_binding=lambda fact, binding, leads_to: validate_headers_binding(binding.arguments),
+    )
+    return {"direct": _DIRECT, "fanout": _FANOUT, "topic": _TOPIC, "headers": headers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from fakeamqp.node.kernel.message import Message
@@ -17,6 +18,13 @@ from fakeamqp.spec.properties import EMPTY_PROPERTIES
 
 ROUTE_CACHE_SIZE = 10_000
 """How many (exchange, routing key) pairs a virtual host remembers the route of."""
+
+
+@functools.lru_cache(maxsize=100)
+def _predeclared(vhost: str) -> tuple[ExchangeFact, ...]:
+    """The exchanges that are there from the start."""
+    exchanges = [*PREDECLARED_EXCHANGES, *([(EVENT_EXCHANGE, "topic", True)] if vhost == EVENT_VHOST else ())]
+    return tuple(ExchangeFact(vhost, name, kind, True, False, internal, {}) for name, kind, internal in exchanges)
 
 
 class VirtualHost:
@@ -36,12 +44,8 @@ class VirtualHost:
         """By exchange and routing key; None where all keys lead the same way."""
         self._exclusive_queues: dict[int, dict[Queue, None]] = {}
         """By the number of the connection that they belong to."""
-        for exchange, kind, internal in PREDECLARED_EXCHANGES:
-            predeclared = ExchangeFact(name, exchange, kind, True, False, internal, {})
-            self.add_exchange(Exchange(predeclared, types.make_index(predeclared)))
-        if name == EVENT_VHOST:
-            predeclared = ExchangeFact(name, EVENT_EXCHANGE, "topic", True, False, True, {})
-            self.add_exchange(Exchange(predeclared, types.make_index(predeclared)))
+        for each in _predeclared(name):
+            self.add_exchange(Exchange(each, types.make_index(each)))
 
     def exchange(self, name: str) -> Exchange:
         """The exchange; raises 404 if there is none."""

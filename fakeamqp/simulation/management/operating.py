@@ -223,6 +223,8 @@ class Operator:
 
     def _operate(self, name: str, command: Callable[..., None], *arguments: Any) -> None:
         for argument in arguments:
+            if isinstance(argument, str) and argument.isascii():
+                continue  # as nearly all are
             for _, text in texts_of(argument, name):
                 if not can_be_written(text):
                     raise Misuse(f"{name}: {text!r} is no text in UTF-8")

@@ -6,7 +6,6 @@ confirm, or for the end of a close may not: a real one would hang there.
 
 from __future__ import annotations
 
-import concurrent.futures._base
 import os
 import queue
 import sys
@@ -32,7 +31,7 @@ FUTURE = "the result of a future"
 OF_PYTHON: dict[str, dict[str, str]] = {
     threading.__file__: {"wait": MAY_WAIT, "wait_for": MAY_WAIT, "acquire": "a semaphore"},
     queue.__file__: {"get": MAY_WAIT, "put": "room in a queue", "join": "the end of what is in a queue"},
-    concurrent.futures._base.__file__: dict.fromkeys(
+    os.path.join(os.path.dirname(os.__file__), "concurrent", "futures", "_base.py"): dict.fromkeys(
         ("result", "exception", "wait", "as_completed", "result_iterator"), FUTURE
     ),
 }
