@@ -13,7 +13,7 @@ import pika.spec
 
 from fakeamqp.clients.translation.classes import CONTENT_FIELDS, FRAME_OVERHEAD, PIKA_CLASSES
 from fakeamqp.clients.translation.outbound import ABSENT_PROPERTIES
-from fakeamqp.clients.translation.tables import plain_table, table_in
+from fakeamqp.clients.translation.tables import known_table, plain_table, table_in
 from fakeamqp.spec import methods
 from fakeamqp.spec.methods import SHORT_STRING_MAX, BasicPublish, Malformed, Method
 from fakeamqp.spec.properties import EMPTY_PROPERTIES, BasicProperties
@@ -56,6 +56,7 @@ _PLAIN = {
     "Table": " {0} = plain_table({0})\n if {0} is None: return None",
 }
 """For each type of a field, lines that leave the quick way where the wire might change its value."""
+_CLIENT_PROPERTIES = _PLAIN["Table"].replace("plain_table", "known_table")
 
 
 def _reserved(ours: type[Method], theirs: type) -> dict[str, Any]:
@@ -76,9 +77,10 @@ def _quick_reader(ours: type[Method], theirs: type) -> Callable[[Any], Method | 
         text.append(f" if m.{name} is not {name}: return None" if default is not None else " return None")
     for name in ours.__slots__:
         text.append(f" v_{name} = m.{name}")
-        text.append(_PLAIN[ours.__annotations__[name]].format(f"v_{name}", _INTEGERS.get(name, 2**16)))
+        rule = _CLIENT_PROPERTIES if name == "client_properties" else _PLAIN[ours.__annotations__[name]]
+        text.append(rule.format(f"v_{name}", _INTEGERS.get(name, 2**16)))
     values = ", ".join(f"v_{name}" for name in ours.__slots__)
-    scope = {"ours": ours, "plain_table": plain_table, **_reserved(ours, theirs)}
+    scope = {"ours": ours, "plain_table": plain_table, "known_table": known_table, **_reserved(ours, theirs)}
     return _made([*text, f" return ours({values})"], **scope)
 
 

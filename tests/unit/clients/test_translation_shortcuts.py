@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakeamqp.clients.translation import inbound
+from fakeamqp.clients.translation import tables as tables_module
 from fakeamqp.clients.translation.inbound import method_in, properties_in
-from fakeamqp.clients.translation.tables import PLAIN_TABLE_OCTETS, plain_table
+from fakeamqp.clients.translation.tables import PLAIN_TABLE_OCTETS, known_table, plain_table
 from fakeamqp.spec.records import Record
 
 SMALLEST = pika.ConnectionParameters(frame_max=4096)
@@ -138,3 +140,19 @@ def test_a_large_or_deep_table_is_not_plain() -> None:
     for _ in range(20):
         deep = {"a": deep}
     assert plain_table(deep) is None
+
+
+def test_a_table_that_comes_again_is_known_by_its_types_as_well() -> None:
+    first = known_table({"a": True, "inner": {"b": 1}})
+    assert known_table({"a": True, "inner": {"b": 1}}) is first
+    again = known_table({"a": 1, "inner": {"b": True}})
+    assert again is not None
+    assert typed(again) != typed(first)
+    assert known_table({"a": datetime.datetime.fromtimestamp(0, datetime.timezone.utc)}) is None
+    assert known_table({"a": 1.5}) is None
+
+
+def test_only_so_many_tables_are_known() -> None:
+    for number in range(3 * tables_module.MOST_KNOWN):
+        assert known_table({"number": number}) == {"number": number}
+    assert len(tables_module._known) <= tables_module.MOST_KNOWN
