@@ -149,7 +149,7 @@ def get(queue: Queue, no_ack: bool, now_us: int) -> tuple[Entry, int, list[Effec
     """The head; what has expired behind it is not counted (observed)."""
     entry = queue.take()
     head = queue.backlog.head()
-    must_look = queue.is_limited or (head is not None and head.expires_us != NO_EXPIRY_US)
+    must_look = head is not None and (queue.is_limited or head.expires_us != NO_EXPIRY_US)
     effects = checkout(queue, now_us) if must_look else []
     return entry, len(queue.backlog), effects
 

@@ -42,7 +42,8 @@ def hand_out(
         firehose.copy_delivery(state, channel, queue, entry)
     if no_ack:
         queue.drop(entry)
-        state.retract_entry(queue, entry)
+        if entry.survives:
+            state.retract_entry(queue, entry)
         tag = channel.next_tag()
     else:
         if entry.survives:

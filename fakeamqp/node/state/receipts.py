@@ -26,6 +26,10 @@ class Receipt:
         """A queue has it."""
         self.position = max(self.position, position)
 
+    def is_safe(self, synced: int) -> bool:
+        """Whether all queues have it, where they keep it for good; the journal is synced so far."""
+        return self.position <= synced and not (self.is_refused or self.is_stopped)
+
     def refused(self) -> None:
         """A queue had no room."""
         self.is_refused = True
