@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -126,13 +127,13 @@ def test_locks_are_found_wherever_they_are(broker: Broker, kind: str) -> None:
 
 def test_what_was_made_before_is_real_again_afterwards() -> None:
     shop = Shop()
-    real = vars(shop).copy()
+    real, real_lock = vars(shop).copy(), threading.Lock
     with Broker() as broker:
         take_turns(broker, lambda: shop.lock)
         assert type(shop.lock) is not _thread.LockType
-        assert threading.Lock is not _thread.allocate_lock
+        assert threading.Lock is not real_lock
     assert vars(shop) == real
-    assert threading.Lock is _thread.allocate_lock
+    assert threading.Lock is real_lock
     assert type(LOCK_OF_MODULE) is _thread.LockType
 
 
@@ -426,11 +427,9 @@ def path(tmp_path: Path) -> Path:
 
 def insert(path: Path, name: str, timeout: float, seconds: float, **settings: Any) -> None:
     """Insert a row in a transaction that lasts so long."""
-    database = sqlite3.connect(path, timeout, **settings)
-    with database:
+    with contextlib.closing(sqlite3.connect(path, timeout, **settings)) as database, database:
         database.execute("insert into orders values (?)", (name,))
         time.sleep(seconds)
-    database.close()
 
 
 class MyConnection(sqlite3.Connection):
@@ -443,7 +442,7 @@ def test_a_locked_database_is_waited_for_in_virtual_time(broker: Broker, path: P
     broker.spawn(insert, path, "b", 5, 3, name="b", **settings)
     broker.run()
     assert 6 <= broker.now < 6.1
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database:
         assert database.execute("select count(*) from orders").fetchall() == [(2,)]
 
 
@@ -470,7 +469,7 @@ def test_scripts_and_many_rows_wait_too(broker: Broker, path: Path) -> None:
     broker.spawn(insert, path, "a", 2, 3, name="a")
     broker.spawn(write)
     broker.run()
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database:
         assert database.execute("select count(*) from orders").fetchall() == [(5,)]
 
 

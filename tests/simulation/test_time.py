@@ -325,6 +325,7 @@ CLOCKS: dict[str, Callable[[], float]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow")  # deprecated since Python 3.12, and used all the same
 @pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
 def test_every_clock_of_a_task_is_the_virtual_one(broker: Broker, clock: Callable[[], float]) -> None:
     read: list[float] = []

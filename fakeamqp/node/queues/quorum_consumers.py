@@ -120,9 +120,9 @@ class QuorumSingleActive(SingleActive):
         """The active consumer, if it can take anything."""
         return None if self._is_quiescing else super().next()
 
-    def unpark(self, channel: Receiver, settled: Consumer | None) -> bool:
+    def unpark_all(self, channel: Receiver) -> bool:
         """A channel has settled something: whether the active consumer may take again."""
-        is_active = super().unpark(channel, settled)
+        is_active = super().unpark_all(channel)
         if is_active and self._is_quiescing and self.active is not None and not self.active.outstanding:
             self.active = None
             self._is_quiescing = False

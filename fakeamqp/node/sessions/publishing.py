@@ -78,9 +78,8 @@ def give_back(now_us: int, watch: Watch | None, channel: Channel, message: Messa
 
 def _exchange_to_publish_to(profile: Profile, access: Access, channel: Channel, method: BasicPublish) -> Exchange:
     name = method.exchange  # with its line ends, unlike elsewhere (observed)
-    if ("write", "exchange", name) not in channel.permitted:
-        check_exchange(profile, access, channel, "write", name)
-    exchange = channel.vhost.exchanges.get(name) or channel.vhost.exchange(name)
+    check_exchange(profile, access, channel, "write", name)
+    exchange = channel.vhost.exchange(name)
     if exchange.fact.internal:
         raise access_refused(f"cannot publish to internal {exchange_named(name, channel.vhost.name)}")
     return exchange

@@ -78,11 +78,11 @@ else:
         return type(wanted.__name__, (ours, wanted), {}) if wanted not in ours.__mro__ else ours
 
     def _connect(database: Any, timeout: float = DEFAULT_TIMEOUT_SECONDS, *args: Any, **kwargs: Any) -> Any:
-        given = dict(zip(POSITIONAL, args, strict=False))
-        wanted = {**given, **kwargs}.pop("factory", sqlite3.Connection)
+        given = {**dict(zip(POSITIONAL, args, strict=False)), **kwargs}
+        wanted = given.pop("factory", sqlite3.Connection)
         if not isinstance(wanted, type):
-            return _REAL_CONNECT(database, timeout, *args, **kwargs)
-        connection = _REAL_CONNECT(database, 0.0, **{**given, **kwargs, "factory": _waiting(_Connection, wanted)})
+            return _REAL_CONNECT(database, timeout=timeout, factory=wanted, **given)
+        connection = _REAL_CONNECT(database, timeout=0.0, factory=_waiting(_Connection, wanted), **given)
         connection.patience = timeout
         return connection
 

@@ -174,7 +174,7 @@ class RLock(_Lock):
 
 FUNCTIONS = (
     ("Lock", threading.Lock, Lock),
-    ("_allocate_lock", threading.Lock, Lock),
+    ("_allocate_lock", threading._allocate_lock, Lock),  # type: ignore[attr-defined]
     ("RLock", threading.RLock, RLock),
     ("local", threading.local, _threading_local.local),
     ("SimpleQueue", queue.SimpleQueue, queue._PySimpleQueue),  # type: ignore[attr-defined]

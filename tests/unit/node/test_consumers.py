@@ -188,6 +188,21 @@ class TestSingleActive:
         assert served(queue.consumers, 1) == (["second"] if replaces else ["first"])
 
 
+def test_whoever_settles_its_last_while_it_is_replaced_leaves_nobody_active_until_something_else_happens() -> None:
+    queue = make_queue(arguments={"x-queue-type": "quorum", "x-single-active-consumer": True})
+    channel, other = make_channel(1), make_channel(2)
+    first = make_consumer(queue, channel, "first")
+    first.outstanding = 1
+    make_consumer(queue, other, "second", priority=1)
+    consumers = queue.consumers
+    assert isinstance(consumers, QuorumSingleActive)
+    first.outstanding = 0
+    assert consumers.unpark(channel, first)
+    assert (consumers.active, consumers.next()) == (None, None)
+    consumers.activate_next()
+    assert served(consumers, 1) == ["second"]
+
+
 @pytest.mark.parametrize("version", ["3.10", "4.0"])
 class TestOfAQuorumQueue:
     """Whoever left is in line until its turn comes; a tag used again takes its place."""

@@ -59,6 +59,7 @@ def test_a_reader_reads_on_when_it_has_room() -> None:
     channel.consumers["a"].outstanding -= 1
     assert not stream.consumers.unpark_all(make_channel(2))
     assert stream.consumers.unpark_all(channel)
+    assert stream.consumers.unpark(channel, None)
     assert run(stream) == [("a", b"2")]
 
 
