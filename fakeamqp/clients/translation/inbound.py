@@ -196,7 +196,7 @@ def _plain_properties(fields: dict[str, Any]) -> dict[str, Any] | None:
     for name, value in fields.items():
         if value is None:
             continue
-        if name == "headers" and type(value) is dict:
+        if name == "headers":
             value = plain_table(value)
             if value is None:
                 return None

@@ -96,4 +96,5 @@ def test_whatever_is_cancelled_when_or_how_often_the_others_come_in_order() -> N
             (each.at_us, each.sequence) for each in waiting if each.at_us <= now_us and each.sequence not in gone
         )
         assert due(timers, now_us) == [sequence for _, sequence in expected]
+        assert timers._cancelled == sum(each.action is None for each in timers._heap)
         gone.update(sequence for _, sequence in expected)
